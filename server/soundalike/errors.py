@@ -25,13 +25,14 @@ class ErrorFields(TypedDict):
     param: str | None
     code: str | None
     billed: bool
+    retry_after: float | None
 
 
 class ApiError(Exception):
     """Anything that a client is told in the `{"error": ...}` envelope.
 
     `billed` marks the errors of the whisper-1 backend that carry a top-level `usage` of zero
-    seconds beside the envelope.
+    seconds beside the envelope. `retry_after` is in seconds.
     """
 
     status: int = 500
@@ -46,12 +47,14 @@ class ApiError(Exception):
         param: str | None = None,
         code: str | None = None,
         billed: bool = False,
+        retry_after: float | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
         self.param = param
         self.code = code if code is not None else self.default_code
         self.billed = billed
+        self.retry_after = retry_after
 
     def fields(self) -> ErrorFields:
         return ErrorFields(
@@ -60,6 +63,7 @@ class ApiError(Exception):
             param=self.param,
             code=self.code,
             billed=self.billed,
+            retry_after=self.retry_after,
         )
 
     @staticmethod
@@ -71,6 +75,7 @@ class ApiError(Exception):
             param=fields["param"],
             code=fields["code"],
             billed=fields["billed"],
+            retry_after=fields["retry_after"],
         )
 
 

@@ -1,0 +1,50 @@
+# `make serve` and `make test` set up everything they need in .venv.
+
+PYTHON ?= python3
+VENV ?= .venv
+PORT ?= 8000
+BIN := $(VENV)/bin
+
+.PHONY: serve test check lint types format bench clean
+
+serve: $(VENV)/.serve
+	@$(BIN)/soundalike serve --port $(PORT)
+
+test: $(VENV)/.dev tests/sdk/node/node_modules/.installed
+	$(BIN)/pytest
+
+check: lint types test
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.dev
+	$(BIN)/mypy
+
+format: $(VENV)/.dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf $(VENV) tests/sdk/node/node_modules
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "soundalike needs Python 3.11 or newer; run: make PYTHON=/path/to/python3" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.serve: pyproject.toml | $(BIN)/python
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[whisper-base]'
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.serve
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[whisper-base,dev]'
+	@touch $@
+
+# Without Node.js the Node SDK's tests are skipped, and say so.
+tests/sdk/node/node_modules/.installed: tests/sdk/node/package.json
+	@if command -v npm >/dev/null; then \
+		cd tests/sdk/node && npm ci --no-audit --no-fund; \
+	else mkdir -p tests/sdk/node/node_modules; fi
+	@touch $@

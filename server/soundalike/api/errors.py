@@ -1,0 +1,104 @@
+"""The one place where errors become responses."""
+
+import json
+import logging
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from starlette.exceptions import HTTPException
+
+from soundalike.errors import (
+    ApiError,
+    AuthenticationError,
+    InvalidRequestError,
+    MethodNotAllowedError,
+    NotFoundError,
+    Producer,
+    ServerError,
+)
+
+log = logging.getLogger(__name__)
+
+
+def envelope(error: ApiError) -> dict[str, Any]:
+    """The body of an error, all four keys always present."""
+    body: dict[str, Any] = {
+        "error": {
+            "message": error.message,
+            "type": error.type,
+            "param": error.param,
+            "code": error.code,
+        }
+    }
+    if error.billed:
+        body["usage"] = {"type": "duration", "seconds": 0}
+    return body
+
+
+def render(error: ApiError) -> Response:
+    """The response that the live service would give: gateway errors are indented, the others
+    compact; a wrong key is answered as plain text with the status in the body."""
+    body = envelope(error)
+    content_type = "application/json"
+    if error.producer is Producer.GATEWAY:
+        content_type = "application/json; charset=utf-8"
+        if isinstance(error, AuthenticationError) and error.code:
+            inner = body["error"]
+            body = {
+                "error": {key: inner[key] for key in ("message", "type", "code", "param")},
+                "status": error.status,
+            }
+            content_type = "text/plain"
+        text = json.dumps(body, indent=2, ensure_ascii=False)
+    else:
+        text = json.dumps(body, separators=(",", ":"), ensure_ascii=False)
+    # Bytes and a raw header: Starlette would add a charset to a text type.
+    response = Response(text.encode("utf-8", "surrogatepass"), status_code=error.status)
+    response.headers["content-type"] = content_type
+    if error.retry_after is not None:
+        response.headers["retry-after"] = str(max(1, round(error.retry_after)))
+    return response
+
+
+def from_http(request: Request, exception: HTTPException) -> ApiError:
+    """Starlette's own refusals (no such route, wrong method) in the API's terms."""
+    path = request.url.path
+    if exception.status_code == 404:
+        return NotFoundError(f"Invalid URL ({request.method} {path})")
+    if exception.status_code == 405:
+        return MethodNotAllowedError(
+            f"Not allowed to {request.method} on {path}. "
+            "(HINT: Perhaps you meant to use a different HTTP method?)"
+        )
+    error = InvalidRequestError(str(exception.detail))
+    error.status = exception.status_code
+    return error
+
+
+def internal(request_id: str) -> ServerError:
+    """What a client is told of a fault that nobody foresaw."""
+    return ServerError(
+        "The server had an error processing your request. Sorry about that! You can retry your "
+        "request, or contact us through our help center at help.openai.com if you keep seeing "
+        f"this error. (Please include the request ID {request_id} in your email.)"
+    )
+
+
+def install(app: FastAPI) -> None:
+    """Answer every refusal with the envelope. What nobody foresaw, `ServiceHeaders` answers."""
+
+    async def api_error(request: Request, exception: Exception) -> Response:
+        assert isinstance(exception, ApiError)
+        if exception.status >= 500:
+            log.error("%s %s: %s", request.method, request.url.path, exception.message)
+        return render(exception)
+
+    async def http_exception(request: Request, exception: Exception) -> Response:
+        assert isinstance(exception, HTTPException)
+        response = render(from_http(request, exception))
+        if allow := (exception.headers or {}).get("Allow"):
+            response.headers["allow"] = allow
+        return response
+
+    app.add_exception_handler(ApiError, api_error)
+    app.add_exception_handler(HTTPException, http_exception)

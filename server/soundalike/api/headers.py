@@ -1,0 +1,57 @@
+"""The headers that the live service puts on every answer, success and error alike."""
+
+import logging
+import time
+import uuid
+
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from soundalike.api.errors import internal, render
+
+VERSION = "2020-10-01"
+ORGANIZATION = "org-soundalike"
+PROJECT = "proj_soundalike"
+
+log = logging.getLogger(__name__)
+
+
+class ServiceHeaders:
+    """Pure ASGI middleware: names the request, times it, says who answered, and turns what nobody
+    foresaw into a 500 that carries the same headers.
+
+    `openai-processing-ms` is the time until the answer starts, in milliseconds.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        request_id = f"req_{uuid.uuid4().hex}"
+        answering = False
+
+        async def send_with_headers(message: Message) -> None:
+            nonlocal answering
+            if message["type"] == "http.response.start":
+                answering = True
+                headers = MutableHeaders(scope=message)
+                spent = (time.perf_counter() - started) * 1000
+                headers["x-request-id"] = request_id
+                headers["openai-processing-ms"] = str(round(spent))
+                headers["openai-version"] = VERSION
+                headers["openai-organization"] = ORGANIZATION
+                headers["openai-project"] = PROJECT
+                headers["x-content-type-options"] = "nosniff"
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_with_headers)
+        except Exception:
+            log.exception("%s %s failed (%s)", scope["method"], scope["path"], request_id)
+            if answering:
+                raise  # too late for an answer: the client must see the stream break
+            await render(internal(request_id))(scope, receive, send_with_headers)

@@ -1,0 +1,113 @@
+"""What transcriptions and translations share: the way from a form to an answer."""
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import AsyncExitStack, aclosing
+
+from fastapi import Request, Response
+from fastapi.responses import StreamingResponse
+
+from soundalike.api.connection import started, while_connected
+from soundalike.api.form import Form, Upload, received_form
+from soundalike.api.service import Service
+from soundalike.contracts.terms import Endpoint, TranscriptionContract
+from soundalike.contracts.transcription import TranscriptionRequest, transcription_request
+from soundalike.contracts.uploads import check_duration, check_file, undecodable_audio
+from soundalike.contracts.validator import missing_file
+from soundalike.engines.base import TranscriptionJob
+from soundalike.errors import ApiError, UndecodableAudioError
+from soundalike.formats import render
+from soundalike.formats.events import EVENT_STREAM_TYPE, TranscriptEvents, error_frame
+from soundalike.transcript import Detected, Segment, Task, Transcript, TranscriptionEvent
+
+MAX_BODY = 25 * 2**20
+"""Bytes of a whole request: the live service counts the body, not the file."""
+
+TASKS: dict[Endpoint, Task] = {"transcriptions": "transcribe", "translations": "translate"}
+
+
+async def recognise(request: Request, service: Service, endpoint: Endpoint) -> Response:
+    """Answer one upload. Its file is kept as long as the answer needs it."""
+    async with AsyncExitStack() as stack:
+        form = await stack.enter_async_context(
+            received_form(request, spool=service.spool, limit=MAX_BODY)
+        )
+        model = form.one("model") or ""
+        contract, local = service.models.find_transcription(model, endpoint)
+        upload = _uploaded(form, contract)
+        asked = transcription_request(contract, model, form.values(), endpoint)
+        job = _job(upload, asked, TASKS[endpoint])
+        events = _checked(service.runtime.transcribe(local, job), contract, asked)
+        if not asked.stream:
+            transcript = await while_connected(request, _whole(events, job.task))
+            rendered = render(transcript, asked.response_format, asked.render_options(contract))
+            return Response(rendered.body, headers={"content-type": rendered.media_type})
+        streamed = await started(request, events)
+        speakers = asked.response_format == "diarized_json"
+        frames = TranscriptEvents(asked.render_options(contract), speakers=speakers)
+        return StreamingResponse(
+            _as_events(streamed, frames, stack.pop_all()),
+            headers={"content-type": EVENT_STREAM_TYPE, "cache-control": "no-store"},
+        )
+
+
+def _uploaded(form: Form, contract: TranscriptionContract) -> Upload:
+    upload = form.files.get("file")
+    if upload is None:
+        raise missing_file()
+    check_file(contract, upload.name, upload.size)
+    return upload
+
+
+def _job(upload: Upload, asked: TranscriptionRequest, task: Task) -> TranscriptionJob:
+    return TranscriptionJob(
+        path=upload.path,
+        task=task,
+        language=asked.language,
+        prompt=asked.prompt,
+        temperature=asked.temperature,
+        word_timestamps="word" in asked.granularities,
+        deltas=asked.stream,
+        logprobs=asked.logprobs,
+    )
+
+
+async def _checked(
+    events: AsyncGenerator[TranscriptionEvent],
+    contract: TranscriptionContract,
+    asked: TranscriptionRequest,
+) -> AsyncGenerator[TranscriptionEvent]:
+    """The events, if the audio is of a length that the model takes; refusals in its own words."""
+    try:
+        async with aclosing(events):
+            async for event in events:
+                if isinstance(event, Detected):
+                    check_duration(contract, event.duration, asked.chunking)
+                yield event
+    except UndecodableAudioError:
+        raise undecodable_audio(contract) from None
+
+
+async def _whole(events: AsyncGenerator[TranscriptionEvent], task: Task) -> Transcript:
+    language: str | None = None
+    duration = 0.0
+    segments: list[Segment] = []
+    async with aclosing(events):
+        async for event in events:
+            if isinstance(event, Detected):
+                language, duration = event.language, event.duration
+            elif isinstance(event, Segment):
+                segments.append(event)
+    return Transcript(task, language, duration, tuple(segments))
+
+
+async def _as_events(
+    events: AsyncIterator[TranscriptionEvent], frames: TranscriptEvents, upload: AsyncExitStack
+) -> AsyncIterator[bytes]:
+    async with upload:
+        try:
+            async for event in events:
+                if data := frames.feed(event):
+                    yield data
+            yield frames.finish()
+        except ApiError as error:
+            yield error_frame(error)

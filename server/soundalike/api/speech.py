@@ -1,0 +1,63 @@
+"""`POST /v1/audio/speech`."""
+
+from collections.abc import AsyncIterator
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import StreamingResponse
+
+from soundalike.api.bodies import json_object
+from soundalike.api.connection import started
+from soundalike.api.service import CurrentService
+from soundalike.contracts.speech import speech_request
+from soundalike.contracts.terms import SpeechFormat
+from soundalike.engines.base import SpeechJob
+from soundalike.errors import ApiError
+from soundalike.formats.events import EVENT_STREAM_TYPE, SpeechEvents, error_frame
+
+router = APIRouter(tags=["Audio"])
+
+CONTENT_TYPES: dict[SpeechFormat, str] = {
+    "mp3": "audio/mpeg",
+    "opus": "audio/opus",
+    "aac": "audio/aac",
+    "flac": "audio/flac",
+    "wav": "audio/wav",
+    "pcm": "audio/pcm",
+}
+"""Observed behaviour, section 2."""
+
+
+@router.post("/audio/speech", operation_id="createSpeech")
+async def create_speech(request: Request, service: CurrentService) -> Response:
+    """Speech, chunked, leaving while it is made; as a file, or as events with
+    `stream_format=sse`."""
+    body = await json_object(request)
+    contract, local = service.models.find_speech(body.get("model"))
+    capabilities = await service.runtime.capabilities("speech", local)
+    voices = tuple(voice.id for voice in capabilities.voices)
+    asked = speech_request(contract, body.get("model", ""), body, voices)
+    job = SpeechJob(
+        text=asked.input,
+        voice=asked.voice,
+        format=asked.response_format,
+        speed=asked.speed,
+        instructions=asked.instructions,
+    )
+    audio = await started(request, service.runtime.speak(local, job))
+    if not asked.events:
+        return StreamingResponse(audio, media_type=CONTENT_TYPES[job.format])
+    events = SpeechEvents(job.text, job.instructions, job.format)
+    return StreamingResponse(
+        _as_events(audio, events),
+        headers={"content-type": EVENT_STREAM_TYPE, "cache-control": "no-store"},
+    )
+
+
+async def _as_events(audio: AsyncIterator[bytes], events: SpeechEvents) -> AsyncIterator[bytes]:
+    try:
+        async for chunk in audio:
+            if frames := events.feed(chunk):
+                yield frames
+        yield events.finish()
+    except ApiError as error:
+        yield error_frame(error)

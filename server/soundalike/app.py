@@ -1,0 +1,60 @@
+"""Puts the server together."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from fastapi import Depends, FastAPI
+
+from soundalike import __version__
+from soundalike.api import errors, health, models, speech, transcriptions, translations
+from soundalike.api.auth import authenticate
+from soundalike.api.headers import ServiceHeaders
+from soundalike.api.service import Service
+from soundalike.runtime.base import Runtime
+from soundalike.runtime.local import LocalRuntime
+from soundalike.served import served_models
+from soundalike.settings import Settings
+from soundalike.store.folder import ModelStore
+
+
+def create_app(settings: Settings, runtime: Runtime | None = None) -> FastAPI:
+    """The ASGI application. Engines start with its lifespan and end with it.
+
+    Args:
+        runtime: what runs the jobs; by default one for this machine, as the settings say.
+    """
+    weights = {model.id: model.path for model in ModelStore(settings.models).models()}
+    served = served_models(settings, weights)
+    running = runtime or LocalRuntime(
+        served.deployments,
+        inline=settings.runtime == "inline",
+        idle_unload=settings.idle_unload,
+    )
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
+        with TemporaryDirectory(prefix="soundalike-") as spool:
+            app.state.service = Service(settings, running, served, Path(spool))
+            starting = asyncio.create_task(running.start())
+            try:
+                yield
+            finally:
+                starting.cancel()
+                await asyncio.gather(starting, return_exceptions=True)
+                await running.close()
+
+    app = FastAPI(
+        title="soundalike",
+        version=__version__,
+        description="A local emulator of the OpenAI Audio API.",
+        lifespan=lifespan,
+    )
+    app.add_middleware(ServiceHeaders)
+    errors.install(app)
+    app.include_router(health.router)
+    for endpoint in (speech, transcriptions, translations, models):
+        app.include_router(endpoint.router, prefix="/v1", dependencies=[Depends(authenticate)])
+    return app

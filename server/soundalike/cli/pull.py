@@ -1,0 +1,80 @@
+"""`soundalike pull`, and the pull that `serve` does before it says that it is ready."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import click
+
+from soundalike.cli.options import read_settings, setting_options
+from soundalike.settings import Settings
+from soundalike.store.catalog import catalog
+from soundalike.store.errors import StoreError
+from soundalike.store.folder import ModelStore
+from soundalike.store.pull import Progress, ensure
+from soundalike.store.pull import pull as pull_model
+
+
+@click.command()
+@click.argument("model", required=False)
+@setting_options("models", "offline")
+def pull(model: str | None, **given: Any) -> None:
+    """Fetch MODEL into the store; without MODEL, say what can be fetched."""
+    settings = read_settings(**given)
+    known = catalog()
+    if model is None:
+        for entry in known.values():
+            click.echo(f"{entry.id:18} {entry.bytes / 1e6:5.0f} MB  {entry.description}")
+        return
+    if model not in known:
+        raise click.ClickException(f"nothing is known of {model!r}; known: {', '.join(known)}")
+    with _store_errors(), _progress_bar(model) as progress:
+        folder = pull_model(
+            known[model], ModelStore(settings.models), progress, offline=settings.offline
+        )
+    click.echo(f"{model} is in {folder}, complete and verified.")
+
+
+def pull_missing(settings: Settings) -> None:
+    """Make sure that the weights which answer for OpenAI's ids are there."""
+    if settings.transcription_engine_name != "whisper":
+        return
+    name = settings.whisper_model
+    with _store_errors(), _progress_bar(name) as progress:
+        ensure(ModelStore(settings.models), name, progress, offline=settings.offline)
+
+
+@contextmanager
+def _store_errors() -> Iterator[None]:
+    try:
+        yield
+    except StoreError as error:
+        raise click.ClickException(str(error)) from None
+
+
+@contextmanager
+def _progress_bar(model: str) -> Iterator[Progress]:
+    """A bar a file on stderr, which appears with the first byte that is fetched."""
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+    bar = Progress(
+        TextColumn(f"{model}/{{task.description}}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        console=Console(stderr=True),
+    )
+    tasks: dict[str, Any] = {}
+
+    def progress(file: str, done: int, total: int) -> None:
+        if not tasks:
+            bar.start()
+        if file not in tasks:
+            tasks[file] = bar.add_task(file, total=total)
+        bar.update(tasks[file], completed=done)
+
+    try:
+        yield progress
+    finally:
+        bar.stop()

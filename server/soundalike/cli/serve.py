@@ -1,0 +1,120 @@
+"""`soundalike serve`."""
+
+import asyncio
+import logging
+import signal
+import socket
+import sys
+from typing import Any
+
+import click
+
+from soundalike.cli.options import read_settings, setting_options
+from soundalike.cli.pull import pull_missing
+from soundalike.errors import ApiError
+from soundalike.served import ServedModels
+from soundalike.settings import Settings
+
+
+@click.command()
+@setting_options()
+def serve(**given: Any) -> None:
+    """Serve the API until Ctrl-C.
+
+    Missing weights are pulled first, unless --offline is given.
+    """
+    settings = read_settings(**given)
+    logging.basicConfig(
+        level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    pull_missing(settings)
+    listening = _listen(settings)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    try:
+        asyncio.run(_serve(settings, listening))
+    except KeyboardInterrupt:
+        pass
+    except ApiError as error:
+        click.secho(f"Error: {error.message}", fg="red", err=True)
+        sys.exit(1)
+
+
+def _listen(settings: Settings) -> socket.socket:
+    """The bound socket, before anything heavy is loaded, so that a taken port is told at once."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listening = socket.socket(family)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((settings.host, settings.port))
+    except OSError as error:
+        raise click.ClickException(
+            f"cannot listen on {settings.host}:{settings.port}: {error.strerror or error}"
+        ) from None
+    return listening
+
+
+async def _serve(settings: Settings, listening: socket.socket) -> None:
+    import uvicorn
+
+    from soundalike.app import create_app
+
+    app = create_app(settings)
+    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+    started = asyncio.Event()
+
+    class Server(uvicorn.Server):
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            started.set()
+
+    server = Server(uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=30))
+    serving = asyncio.create_task(server.serve(sockets=[listening]))
+    starting = asyncio.create_task(started.wait())
+    await asyncio.wait({serving, starting}, return_when=asyncio.FIRST_COMPLETED)
+    starting.cancel()
+    try:
+        if not serving.done():
+            await app.state.service.runtime.start()
+            host, port = listening.getsockname()[:2]
+            base_url = f"http://{_url_host(host)}:{port}/v1"
+            click.echo(banner(settings, app.state.service.models, base_url))
+    except ApiError:
+        server.should_exit = True
+        raise
+    finally:
+        await serving
+
+
+def _url_host(host: str) -> str:
+    if host in ("0.0.0.0", "::"):  # noqa: S104
+        host = "127.0.0.1"
+    return f"[{host}]" if ":" in host else host
+
+
+def banner(settings: Settings, models: ServedModels, base_url: str) -> str:
+    """What a person sees when the server is ready."""
+    from soundalike import __version__
+    from soundalike.contracts.table import GPT_4O_MINI_TTS
+    from soundalike.contracts.terms import SpeechContract, TranscriptionContract
+
+    key = "$OPENAI_API_KEY" if settings.api_keys else "sk-local"
+    spoken = ", ".join(models.public(SpeechContract))
+    heard = ", ".join(models.public(TranscriptionContract))
+    rows = {
+        "Base URL": base_url,
+        "API key": "one of those configured" if settings.api_keys else "any, such as sk-local",
+        "Speech": f"{spoken} (by {models.speech})",
+        "Transcription": f"{heard} (by {models.transcription})",
+        "Voices": ", ".join(GPT_4O_MINI_TTS.voices or ()),
+    }
+    title = click.style(f"soundalike {__version__} is ready", fg="green", bold=True)
+    table = "\n".join(
+        f"  {click.style(f'{name:14}', bold=True)} {row}" for name, row in rows.items()
+    )
+    curl = (
+        f'curl {base_url}/audio/speech -H "Authorization: Bearer {key}"'
+        ' -H "Content-Type: application/json"'
+        """ -d '{"model": "tts-1", "voice": "alloy", "input": "Hello from your own machine."}'"""
+        " -o speech.mp3"
+    )
+    return f"\n{title}\n\n{table}\n\nTry it:\n\n  {curl}\n"

@@ -1,0 +1,97 @@
+"""The bridge between the API and the engines, as the API sees it.
+
+A runtime is a small protocol, so that another one (on other machines, say) can be put in its place
+without touching the API or the engines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from soundalike.engines.base import EngineConfig, SpeechJob, TranscriptionJob, Voice
+from soundalike.engines.registry import Kind
+from soundalike.transcript import TranscriptionEvent
+
+State = Literal["stopped", "loading", "ready", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """One local model as it is run: an engine with its weights.
+
+    Attributes:
+        id: the local model's id.
+        threads: threads that step jobs; each job stays on the thread that took it.
+        depth: jobs that one thread interleaves.
+        queue: jobs that may wait beyond those; more are refused.
+        preload: open it at start rather than with its first job.
+    """
+
+    id: str
+    kind: Kind
+    config: EngineConfig
+    threads: int = 1
+    depth: int = 1
+    queue: int = 64
+    preload: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What an opened engine says of itself."""
+
+    languages: tuple[str, ...]
+    voices: tuple[Voice, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """How one deployment stands; `reason` says why it failed."""
+
+    id: str
+    kind: Kind
+    state: State
+    reason: str | None = None
+
+
+class Runtime(Protocol):
+    """Runs jobs on engines. Closing a returned generator cancels its job."""
+
+    async def start(self) -> None:
+        """Open the engines that are to be preloaded.
+
+        Raises:
+            ServerError: one of them cannot be opened.
+        """
+        ...
+
+    def speak(self, model: str, job: SpeechJob) -> AsyncGenerator[bytes]:
+        """The encoded audio, in the order in which it is made.
+
+        Raises:
+            ApiError: anything that the engine refuses, before the first bytes where it can.
+            OverloadedError: the queue is full.
+        """
+        ...
+
+    def transcribe(self, model: str, job: TranscriptionJob) -> AsyncGenerator[TranscriptionEvent]:
+        """The events of a transcription, the first being `Detected`.
+
+        Raises:
+            ApiError: as for `speak`.
+        """
+        ...
+
+    async def capabilities(self, kind: Kind, model: str) -> Capabilities:
+        """What a model can do; opens it where needed."""
+        ...
+
+    def ready(self) -> tuple[Status, ...]:
+        """How every deployment stands."""
+        ...
+
+    async def close(self) -> None:
+        """End all work and every engine. Nothing is left running."""
+        ...

@@ -1,0 +1,142 @@
+"""The messages between the server and an engine host, and their form on a pipe.
+
+A frame on the wire is two big-endian 32-bit lengths, a JSON header and a binary payload. Nothing
+is unpickled, so a host that a hostile upload has taken over cannot run code in the server.
+"""
+
+import asyncio
+import json
+import struct
+from dataclasses import asdict, dataclass
+from typing import Any, BinaryIO, Literal
+
+from pydantic import TypeAdapter
+
+from soundalike.engines.base import EngineConfig, SpeechJob, TranscriptionJob
+from soundalike.engines.registry import Kind
+from soundalike.runtime.base import Capabilities
+from soundalike.transcript import Delta, Detected, Segment, TranscriptionEvent
+
+Op = Literal["open", "run", "credit", "cancel", "opened", "item", "done", "failed"]
+
+MAX_HEADER = 16 * 2**20
+MAX_PAYLOAD = 16 * 2**20
+_LENGTHS = struct.Struct(">II")
+
+
+class BrokenFrameError(ValueError):
+    """The other side sent something that is no frame."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One message. To a host: open, run, credit, cancel. From it: opened, item, done, failed.
+
+    `job` is the number of the job concerned, 0 for the host itself.
+    """
+
+    op: Op
+    job: int = 0
+    value: Any = None
+    payload: bytes = b""
+
+    @property
+    def cost(self) -> int:
+        """Bytes that this frame counts for in a job's window."""
+        return len(self.payload) or 256
+
+    def encode(self) -> bytes:
+        header = json.dumps([self.op, self.job, self.value], separators=(",", ":")).encode()
+        return _LENGTHS.pack(len(header), len(self.payload)) + header + self.payload
+
+
+def _decode(header: bytes, payload: bytes) -> Frame:
+    try:
+        op, job, value = json.loads(header)
+    except ValueError as error:
+        raise BrokenFrameError(str(error)) from error
+    return Frame(op, job, value, payload)
+
+
+def _lengths(data: bytes) -> tuple[int, int]:
+    header, payload = _LENGTHS.unpack(data)
+    if header > MAX_HEADER or payload > MAX_PAYLOAD:
+        raise BrokenFrameError(f"a frame of {header} + {payload} bytes is beyond all measure")
+    return header, payload
+
+
+def read_frame(pipe: BinaryIO) -> Frame | None:
+    """The next frame, or None where the pipe has ended. Blocks."""
+    lengths = pipe.read(_LENGTHS.size)
+    if len(lengths) < _LENGTHS.size:
+        return None
+    header, payload = _lengths(lengths)
+    return _decode(pipe.read(header), pipe.read(payload))
+
+
+async def receive_frame(stream: asyncio.StreamReader) -> Frame | None:
+    """The next frame, or None where the stream has ended."""
+    try:
+        header, payload = _lengths(await stream.readexactly(_LENGTHS.size))
+        return _decode(await stream.readexactly(header), await stream.readexactly(payload))
+    except (asyncio.IncompleteReadError, ConnectionError):
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """The value of an `open` frame."""
+
+    kind: Kind
+    config: EngineConfig
+    threads: int
+    depth: int
+
+
+Job = SpeechJob | TranscriptionJob
+
+_OPENING = TypeAdapter(Opening)
+_CAPABILITIES = TypeAdapter(Capabilities)
+_JOBS: dict[str, TypeAdapter[Any]] = {
+    kind.__name__: TypeAdapter(kind) for kind in (SpeechJob, TranscriptionJob)
+}
+_EVENTS: dict[str, TypeAdapter[Any]] = {
+    kind.__name__: TypeAdapter(kind) for kind in (Detected, Delta, Segment)
+}
+
+
+def dump_opening(opening: Opening) -> Any:
+    return _OPENING.dump_python(opening, mode="json")
+
+
+def load_opening(value: Any) -> Opening:
+    return _OPENING.validate_python(value)
+
+
+def dump_capabilities(capabilities: Capabilities) -> Any:
+    return _CAPABILITIES.dump_python(capabilities, mode="json")
+
+
+def load_capabilities(value: Any) -> Capabilities:
+    return _CAPABILITIES.validate_python(value)
+
+
+def dump_job(job: Job) -> Any:
+    name = type(job).__name__
+    return [name, _JOBS[name].dump_python(job, mode="json")]
+
+
+def load_job(value: Any) -> Job:
+    name, fields = value
+    job: Job = _JOBS[name].validate_python(fields)
+    return job
+
+
+def dump_event(event: TranscriptionEvent) -> Any:
+    return [type(event).__name__, asdict(event)]
+
+
+def load_event(value: Any) -> TranscriptionEvent:
+    name, fields = value
+    event: TranscriptionEvent = _EVENTS[name].validate_python(fields)
+    return event

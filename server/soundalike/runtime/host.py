@@ -1,0 +1,41 @@
+"""The main programme of a host process: frames in on stdin, frames out on stdout.
+
+Ends when stdin does, so that it never outlives the server, however that ends.
+"""
+
+import logging
+import os
+import signal
+import sys
+import threading
+
+from soundalike.runtime.frames import Frame, read_frame
+from soundalike.runtime.work import EngineHost
+
+
+def main() -> None:
+    # The server decides when a host ends; Ctrl-C in a terminal reaches the whole process group.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # What a library prints must not get between the frames.
+    out = os.fdopen(os.dup(1), "wb", buffering=0)
+    os.dup2(2, 1)
+    logging.basicConfig(format="%(levelname)s: %(name)s: %(message)s", level=logging.WARNING)
+    writing = threading.Lock()
+
+    def emit(frame: Frame) -> None:
+        data = memoryview(frame.encode())
+        try:
+            with writing:
+                while data:
+                    data = data[out.write(data) :]
+        except BrokenPipeError:
+            os._exit(0)  # nobody listens any more
+
+    host = EngineHost(emit)
+    while frame := read_frame(sys.stdin.buffer):
+        host.handle(frame)
+    os._exit(0)  # at once: no step under way is worth waiting for
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,172 @@
+"""Threads that step jobs fairly.
+
+A job is a generator of frames. A lane is one thread. It takes jobs from a queue that all lanes of
+a host share, keeps each to its end (a generator is never resumed by two threads) and gives the
+jobs it holds one step in turn. A job whose reader is slow uses up its window and is passed over
+until credit comes, so that it holds up nobody else.
+"""
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, replace
+
+from soundalike.errors import ApiError, ServerError
+from soundalike.runtime.frames import Frame, Job
+
+WINDOW = 256 * 1024
+"""Bytes that a job may be ahead of its reader."""
+
+Steps = Generator[Frame, None, None]
+Work = Callable[[Job], Steps]
+Emit = Callable[[Frame], None]
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(eq=False, slots=True)
+class _Ticket:
+    number: int
+    job: Job
+    window: int = WINDOW
+    cancelled: bool = False
+    steps: Steps | None = None
+
+    @property
+    def runnable(self) -> bool:
+        return self.cancelled or self.window > 0
+
+
+class Lanes:
+    """Runs the jobs of one engine.
+
+    Args:
+        open_work: opens the engine and returns what turns a job into frames, and what closes the
+            engine again. Called on the first lane's thread, as is the closing.
+        emit: takes every frame; called on the lanes' threads.
+        threads: the number of lanes.
+        depth: the number of jobs that one lane interleaves.
+    """
+
+    def __init__(
+        self,
+        open_work: Callable[[], tuple[Work, Callable[[], None]]],
+        emit: Emit,
+        *,
+        threads: int,
+        depth: int,
+    ) -> None:
+        self._open_work = open_work
+        self._emit = emit
+        self._depth = depth
+        self._waiting: deque[_Ticket] = deque()
+        self._tickets: dict[int, _Ticket] = {}
+        self._changed = threading.Condition()
+        self._closed = False
+        self._work: Work | None = None
+        self._threads = [
+            threading.Thread(target=self._first_lane, args=(threads - 1,), name="lane-0")
+        ]
+        self._threads[0].start()
+
+    def submit(self, number: int, job: Job) -> None:
+        with self._changed:
+            ticket = self._tickets[number] = _Ticket(number, job)
+            self._waiting.append(ticket)
+            self._changed.notify()
+
+    def credit(self, number: int, size: int) -> None:
+        """The reader of a job has taken `size` bytes."""
+        with self._changed:
+            if ticket := self._tickets.get(number):
+                ticket.window += size
+                self._changed.notify_all()
+
+    def cancel(self, number: int) -> None:
+        """End a job before its next step. It still answers with `done`."""
+        with self._changed:
+            if ticket := self._tickets.get(number):
+                ticket.cancelled = True
+                self._changed.notify_all()
+
+    def close(self) -> None:
+        """Stop after the steps under way, close the engine and wait for every thread."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+        for thread in self._threads:
+            thread.join()
+
+    def _first_lane(self, others: int) -> None:
+        """Open the engine, let the other lanes start on it, and close it after them."""
+        try:
+            self._work, close_engine = self._open_work()
+        except ApiError as error:
+            self._emit(Frame("failed", value=error.fields()))
+            return
+        except Exception as error:
+            log.exception("the engine cannot be opened")
+            self._emit(Frame("failed", value=ServerError(f"engine not opened: {error}").fields()))
+            return
+        rest = [threading.Thread(target=self._lane, name=f"lane-{i + 1}") for i in range(others)]
+        for thread in rest:
+            thread.start()
+        self._lane()
+        for thread in rest:
+            thread.join()
+        close_engine()
+
+    def _lane(self) -> None:
+        held: deque[_Ticket] = deque()
+        while ticket := self._next(held):
+            if self._step(ticket):
+                held.append(ticket)
+            else:
+                with self._changed:
+                    del self._tickets[ticket.number]
+        for ticket in held:
+            if ticket.steps:
+                ticket.steps.close()
+
+    def _next(self, held: deque[_Ticket]) -> _Ticket | None:
+        """The job to step now: a new one first, for the sake of its first answer."""
+        with self._changed:
+            while not self._closed:
+                if self._waiting and len(held) < self._depth:
+                    return self._waiting.popleft()
+                for ticket in held:
+                    if ticket.runnable:
+                        held.remove(ticket)
+                        return ticket
+                self._changed.wait()
+        return None
+
+    def _step(self, ticket: _Ticket) -> bool:
+        """Take one step; whether the job goes on."""
+        assert self._work is not None
+        try:
+            if ticket.cancelled:
+                if ticket.steps:
+                    ticket.steps.close()
+                raise StopIteration
+            if ticket.steps is None:
+                ticket.steps = self._work(ticket.job)
+            frame = next(ticket.steps)
+        except StopIteration:
+            answer = Frame("done", ticket.number)
+        except ApiError as error:
+            answer = Frame("failed", ticket.number, error.fields())
+        except Exception:
+            log.exception("job %d failed", ticket.number)
+            answer = Frame("failed", ticket.number, ServerError(SORRY).fields())
+        else:
+            with self._changed:
+                ticket.window -= frame.cost
+            self._emit(replace(frame, job=ticket.number))
+            return True
+        self._emit(answer)
+        return False
+
+
+SORRY = "The server had an error while processing your request. Sorry about that!"

@@ -1,0 +1,59 @@
+"""The runtime of one machine: a host for each local model, in a child process or in threads."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Iterable
+from contextlib import aclosing
+
+from soundalike.engines.base import SpeechJob, TranscriptionJob
+from soundalike.engines.registry import Kind
+from soundalike.runtime.base import Capabilities, Deployment, Status
+from soundalike.runtime.frames import load_event
+from soundalike.runtime.hosts import Host
+from soundalike.runtime.links import OpenLink, ProcessLink, ThreadLink
+from soundalike.transcript import TranscriptionEvent
+
+
+class LocalRuntime:
+    """Implements `soundalike.runtime.base.Runtime`.
+
+    Args:
+        deployments: the local models to serve.
+        inline: engines in threads of this process instead of child processes.
+        idle_unload: seconds without work after which a model leaves memory; 0 is never.
+    """
+
+    def __init__(
+        self, deployments: Iterable[Deployment], *, inline: bool = False, idle_unload: float = 0
+    ) -> None:
+        open_link: OpenLink = ThreadLink.open if inline else ProcessLink.open
+        self._hosts: dict[tuple[Kind, str], Host] = {}
+        self._preloaded: list[Host] = []
+        for deployment in deployments:
+            host = Host(deployment, open_link, idle_unload)
+            self._hosts[deployment.kind, deployment.id] = host
+            if deployment.preload:
+                self._preloaded.append(host)
+
+    async def start(self) -> None:
+        await asyncio.gather(*(host.open() for host in self._preloaded))
+
+    async def speak(self, model: str, job: SpeechJob) -> AsyncGenerator[bytes]:
+        async with aclosing(self._hosts["speech", model].run(job)) as frames:
+            async for frame in frames:
+                yield frame.payload
+
+    async def transcribe(
+        self, model: str, job: TranscriptionJob
+    ) -> AsyncGenerator[TranscriptionEvent]:
+        async with aclosing(self._hosts["transcription", model].run(job)) as frames:
+            async for frame in frames:
+                yield load_event(frame.value)
+
+    async def capabilities(self, kind: Kind, model: str) -> Capabilities:
+        return await self._hosts[kind, model].open()
+
+    def ready(self) -> tuple[Status, ...]:
+        return tuple(host.status for host in self._hosts.values())
+
+    async def close(self) -> None:
+        await asyncio.gather(*(host.close() for host in self._hosts.values()))

@@ -1,0 +1,139 @@
+"""Which model ids a server answers to, and the local models that stand behind them."""
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from soundalike.contracts.lookup import LocalModels, speech_contract, transcription_contract
+from soundalike.contracts.table import PUBLIC_MODELS
+from soundalike.contracts.terms import Endpoint, SpeechContract, TranscriptionContract
+from soundalike.engines.base import EngineConfig
+from soundalike.runtime.base import Deployment
+from soundalike.settings import Settings
+
+SPEECH_DEPTH = 64
+"""Utterances that a speech host interleaves: an engine that speaks hundreds of times faster than
+real time needs no more than one thread, only fairness."""
+
+WHISPER = "whisper"
+"""The engine whose models are the weights of the store."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServedModels:
+    """Everything that one server answers to.
+
+    Attributes:
+        speech: the local model that speaks, for OpenAI's ids too.
+        transcription: the local model that answers for OpenAI's transcription ids.
+        deployments: every local model.
+    """
+
+    speech: str
+    transcription: str
+    deployments: tuple[Deployment, ...]
+
+    def find_speech(self, model: str | None) -> tuple[SpeechContract, str]:
+        """The contract of a model that is to speak, and the local model behind it.
+
+        Raises:
+            InvalidRequestError: no model was named.
+            NotFoundError: none of that name speaks here.
+        """
+        return speech_contract(model, self._local("speech")), self.speech
+
+    def find_transcription(
+        self, model: str | None, endpoint: Endpoint
+    ) -> tuple[TranscriptionContract, str]:
+        """The contract of a model that is to listen, and the local model behind it.
+
+        Raises:
+            As `find_speech`.
+        """
+        contract = transcription_contract(model, self._local("transcription"), endpoint)
+        local = self.transcription if model in PUBLIC_MODELS else str(model)
+        return contract, local
+
+    def public(self, kind: type[SpeechContract | TranscriptionContract]) -> tuple[str, ...]:
+        """OpenAI's ids of one kind."""
+        return tuple(id_ for id_, m in PUBLIC_MODELS.items() if isinstance(m.contract, kind))
+
+    @property
+    def listing(self) -> Mapping[str, tuple[int, str]]:
+        """Every id with its creation time (Unix seconds) and its owner; a local model's time is
+        that of its weights."""
+        entries = {id_: (m.created, m.owned_by) for id_, m in PUBLIC_MODELS.items()}
+        for deployment in self.deployments:
+            weights = deployment.config.weights
+            created = int(weights.stat().st_mtime) if weights and weights.exists() else 0
+            entries.setdefault(deployment.id, (created, "soundalike"))
+        return entries
+
+    def _local(self, wanted: str) -> LocalModels:
+        """The local ids; one that does both (the stub) counts as what is wanted."""
+        ids = {d.id: d.kind for d in self.deployments}
+        return ids | {d.id: d.kind for d in self.deployments if d.kind == wanted}
+
+
+def served_models(settings: Settings, weights: Mapping[str, Path]) -> ServedModels:
+    """OpenAI's model ids on the engines that the settings name, and every local model under its
+    own id.
+
+    Args:
+        weights: the models of the store, id to folder.
+    """
+    speech = _speech_deployment(settings)
+    transcription = tuple(_transcription_deployments(settings, weights))
+    return ServedModels(
+        speech=speech.id,
+        transcription=next((d.id for d in transcription if d.preload), settings.whisper_model),
+        deployments=(speech, *transcription),
+    )
+
+
+def _speech_deployment(settings: Settings) -> Deployment:
+    language = settings.speech_language
+    engine = settings.speech_engine_name
+    return Deployment(
+        engine,
+        "speech",
+        EngineConfig(engine, options={"language": None if language == "auto" else language}),
+        depth=SPEECH_DEPTH,
+        queue=settings.queue,
+    )
+
+
+def _transcription_deployments(
+    settings: Settings, weights: Mapping[str, Path]
+) -> Iterable[Deployment]:
+    engine = settings.transcription_engine_name
+    slots, threads = transcription_plan(
+        os.cpu_count() or 1, settings.transcription_slots, settings.transcription_threads
+    )
+    options = {
+        "device": settings.device,
+        "compute_type": settings.compute_type,
+        "slots": slots,
+        "threads": threads,
+    }
+    models: Mapping[str, Path | None] = weights if engine == WHISPER else {engine: None}
+    for id_, folder in models.items():
+        yield Deployment(
+            id_,
+            "transcription",
+            EngineConfig(engine, folder, options),
+            threads=slots,
+            queue=settings.queue,
+            preload=folder is None or id_ == settings.whisper_model,
+        )
+
+
+def transcription_plan(cores: int, slots: int = 0, threads: int = 0) -> tuple[int, int]:
+    """Transcriptions at once, and threads of each, for a number of cores; 0 leaves it to us.
+
+    Two slots of one thread finish ten short clips in 2.0 s where one slot of two takes 3.5 s, so
+    cores go to slots first, up to four of them.
+    """
+    slots = slots or max(1, min(4, cores))
+    return slots, threads or max(1, cores // slots)
