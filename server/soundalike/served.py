@@ -111,7 +111,7 @@ def _transcription_deployments(
     slots, threads = transcription_plan(
         os.cpu_count() or 1, settings.transcription_slots, settings.transcription_threads
     )
-    options = {
+    options: dict[str, str | int] = {
         "device": settings.device,
         "compute_type": settings.compute_type,
         "slots": slots,

@@ -1,10 +1,19 @@
 """`soundalike doctor`."""
 
+import sys
 from typing import Any
 
 import click
 
-from soundalike.cli.options import setting_options
+from soundalike.cli.options import read_settings, setting_options
+from soundalike.doctor import Finding, Status, diagnose, main_job_runs
+from soundalike.store.folder import ModelStore
+
+_MARKS: dict[Status, tuple[str, str]] = {
+    "ok": ("ok", "green"),
+    "warning": ("!!", "yellow"),
+    "missing": ("--", "red"),
+}
 
 
 @click.command()
@@ -14,3 +23,23 @@ def doctor(**given: Any) -> None:
 
     Exits with 1 when speech or transcription cannot run.
     """
+    settings = read_settings(**given)
+    findings = diagnose(
+        ModelStore(settings.models),
+        speech_engine=settings.speech_engine_name,
+        transcription_engine=settings.transcription_engine_name,
+        model=settings.whisper_model,
+    )
+    for finding in findings:
+        click.echo(_line(finding))
+    if main_job_runs(findings):
+        click.secho("\nSpeech and transcription can run.", fg="green")
+    else:
+        click.secho("\nSpeech or transcription cannot run yet; see above.", fg="red")
+        sys.exit(1)
+
+
+def _line(finding: Finding) -> str:
+    mark, colour = _MARKS[finding.status]
+    line = f"{click.style(mark, fg=colour, bold=True)}  {finding.topic:21} {finding.text}"
+    return f"{line}\n{'':26}-> {finding.remedy}" if finding.remedy else line

@@ -1,0 +1,91 @@
+"""From a model id to its contract, or to the error that an unknown or misplaced id gives."""
+
+import re
+from collections.abc import Mapping
+from typing import Literal, TypeVar
+
+from soundalike.contracts.table import LOCAL_SPEECH, LOCAL_TRANSCRIPTION, PUBLIC_MODELS
+from soundalike.contracts.terms import (
+    Contract,
+    Endpoint,
+    SpeechContract,
+    TranscriptionContract,
+)
+from soundalike.errors import InvalidRequestError, ModelNotFoundError, NotFoundError
+
+LocalModels = Mapping[str, Literal["speech", "transcription"]]
+"""The ids of the models that this server has, and what they do."""
+
+_LOCAL: dict[Literal["speech", "transcription"], Contract] = {
+    "speech": LOCAL_SPEECH,
+    "transcription": LOCAL_TRANSCRIPTION,
+}
+
+_ELSEWHERE = re.compile(
+    r"(chat|ft:)?gpt-(\d|image|audio|realtime|live|oss)"
+    r"|o\d(-|$)|text-embedding-|(text|omni)-moderation|dall-e-|sora-"
+    r"|davinci-|babbage-|codex-|computer-use-"
+)
+"""How the ids of OpenAI's other models begin: they exist, but not on the audio endpoints."""
+
+_MISSPELT_AUDIO = re.compile(r"transcri|tts|whisper")
+_REALTIME_AUDIO = re.compile(r"gpt-(live|realtime)-")
+
+_C = TypeVar("_C", SpeechContract, TranscriptionContract)
+
+
+def speech_contract(model: str | None, local: LocalModels) -> SpeechContract:
+    """The contract of a model on `/v1/audio/speech`.
+
+    A public id wins over a local model of the same name.
+
+    Raises:
+        InvalidRequestError: no model was named.
+        ModelNotFoundError: there is no such model.
+        NotFoundError: there is, but it does not speak.
+    """
+    return _contract(model, "speech", local, SpeechContract)
+
+
+def transcription_contract(
+    model: str | None, local: LocalModels, endpoint: Endpoint = "transcriptions"
+) -> TranscriptionContract:
+    """The contract of a model on `/v1/audio/transcriptions` or `/v1/audio/translations`.
+
+    Raises:
+        As `speech_contract`.
+    """
+    contract = _contract(model, endpoint, local, TranscriptionContract)
+    if endpoint not in contract.endpoints:
+        raise _wrong_endpoint(endpoint)
+    return contract
+
+
+def _contract(model: str | None, endpoint: Endpoint, local: LocalModels, kind: type[_C]) -> _C:
+    if not model:
+        raise InvalidRequestError("you must provide a model parameter")
+    contract: Contract
+    if model in PUBLIC_MODELS:
+        contract = PUBLIC_MODELS[model].contract
+    elif model in local:
+        contract = _LOCAL[local[model]]
+    elif _is_served_elsewhere(model):
+        raise _wrong_endpoint(endpoint)
+    else:
+        raise ModelNotFoundError(
+            f"The model `{model}` does not exist or you do not have access to it."
+        )
+    if not isinstance(contract, kind):
+        raise _wrong_endpoint(endpoint)
+    return contract
+
+
+def _is_served_elsewhere(model: str) -> bool:
+    """A known prefix, unless it is an audio model's id misspelt."""
+    if _REALTIME_AUDIO.match(model):
+        return True
+    return bool(_ELSEWHERE.match(model)) and not _MISSPELT_AUDIO.search(model)
+
+
+def _wrong_endpoint(endpoint: Endpoint) -> NotFoundError:
+    return NotFoundError(f"Invalid URL (POST /v1/audio/{endpoint})")

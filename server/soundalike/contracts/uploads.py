@@ -1,0 +1,57 @@
+"""The rules of an uploaded file: its name, its content and its length, in each family's words."""
+
+from pathlib import PurePath
+
+from soundalike.contracts.chunking import Chunking
+from soundalike.contracts.table import EXTENSIONS, MIN_SECONDS
+from soundalike.contracts.terms import Refusal, TranscriptionContract
+from soundalike.errors import AudioTooShortError, InvalidRequestError
+
+_TOO_LONG = Refusal(
+    "audio duration {seconds} seconds is longer than {limit:g} seconds "
+    "which is the maximum for this model",
+    code="invalid_value",
+)
+_CHUNKING_NEEDED = Refusal(
+    "chunking_strategy is required for diarization models", "chunking_strategy", "invalid_value"
+)
+
+
+def check_file(contract: TranscriptionContract, filename: str | None, size: int) -> None:
+    """Refuses an empty file, and an extension that the model does not take.
+
+    A name without extension passes, and so does none at all (several SDKs send those for audio in
+    memory): the decoder finds out.
+    """
+    extension = PurePath(filename or "").suffix.removeprefix(".")
+    if extension and extension.lower() not in EXTENSIONS and not contract.any_container:
+        raise contract.bad_extension.error(billed=contract.billed_errors, extension=extension)
+    if not size:
+        raise contract.empty_file.error(billed=contract.billed_errors)
+
+
+def undecodable_audio(contract: TranscriptionContract) -> InvalidRequestError:
+    """The error for a file that the decoder could not read."""
+    return contract.undecodable.error(billed=contract.billed_errors)
+
+
+def too_short_audio(contract: TranscriptionContract) -> InvalidRequestError:
+    """The error for less than a tenth of a second of audio."""
+    return AudioTooShortError(
+        f"Audio file is too short. Minimum audio length is {MIN_SECONDS} seconds.",
+        param="file",
+        billed=contract.billed_errors,
+    )
+
+
+def check_duration(
+    contract: TranscriptionContract, seconds: float, chunking: Chunking | None
+) -> None:
+    """Refuses audio that is too short, too long, or too long for want of a chunking strategy."""
+    if seconds < MIN_SECONDS:
+        raise too_short_audio(contract)
+    if contract.max_seconds is not None and seconds > contract.max_seconds:
+        raise _TOO_LONG.error(seconds=round(float(seconds), 6), limit=contract.max_seconds)
+    limit = contract.chunking_above
+    if limit is not None and seconds > limit and chunking is None:
+        raise _CHUNKING_NEEDED.error()

@@ -1,0 +1,200 @@
+"""The checks behind `soundalike doctor`: what this machine has for the main job, and what it lacks.
+
+Nothing is changed and the network is not touched. Whatever loads a native library runs in a child
+process (see `probes`), so a library that crashes or hangs becomes a finding.
+"""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from soundalike.probes import ProbeError, ask
+from soundalike.store.catalog import WheelSource
+from soundalike.store.errors import ModelMissingError
+from soundalike.store.folder import ModelStore, StoredModel
+from soundalike.store.record import verify
+from soundalike.store.wheels import are_installed
+
+Status = Literal["ok", "warning", "missing"]
+
+_SPARE_BYTES = 500_000_000
+"""Free disk below which a warning is given: uploads are spooled to disk."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at. `remedy` is a command, or a step, that mends what is not ok.
+
+    An `essential` finding that is `missing` means that the main job cannot run.
+    """
+
+    topic: str
+    status: Status
+    text: str
+    remedy: str | None = None
+    essential: bool = False
+
+
+_NO_WEIGHTS = Finding("weights", "ok", "none needed by this transcription engine")
+
+
+def main_job_runs(findings: Sequence[Finding]) -> bool:
+    """Whether speech and transcription can work as things stand."""
+    return not any(found.essential and found.status == "missing" for found in findings)
+
+
+def diagnose(
+    store: ModelStore,
+    *,
+    speech_engine: str,
+    transcription_engine: str,
+    model: str,
+    probe_timeout: float = 60.0,
+) -> list[Finding]:
+    """Looks at everything that the main job needs, in the order in which it is best read.
+
+    Args:
+        model: the id of the Whisper that answers for OpenAI's model ids.
+        probe_timeout: seconds after which a library is taken to hang.
+    """
+
+    def probe(name: str, *arguments: str) -> Any:
+        return ask(name, *arguments, timeout=probe_timeout)
+
+    checks: list[Callable[[], list[Finding]]] = [
+        lambda: [_speech(speech_engine, lambda: probe("speech", speech_engine))],
+        lambda: [
+            _transcription(
+                transcription_engine, lambda: probe("transcription", transcription_engine)
+            )
+        ],
+        lambda: list(_weights(store, model, needed=transcription_engine == "whisper")),
+        lambda: [_devices(lambda: probe("cuda"))],
+        lambda: [_codecs(lambda: probe("encoders"))],
+        lambda: [_folder(store.folder)],
+        lambda: [_disk(store, model)],
+    ]
+    with ThreadPoolExecutor(max_workers=len(checks)) as pool:
+        return [finding for found in pool.map(lambda check: check(), checks) for finding in found]
+
+
+def _speech(engine: str, ask_engine: Callable[[], dict[str, int]]) -> Finding:
+    try:
+        offered = ask_engine()
+    except ProbeError as error:
+        remedy = (
+            "pip install --force-reinstall pyttsx3 espeakng-loader"
+            if engine == "pyttsx3"
+            else "choose an installed engine: soundalike serve --speech-engine pyttsx3"
+        )
+        text = f"{engine} does not start: {error}"
+        return Finding("speech engine", "missing", text, remedy, essential=True)
+    text = f"{engine}: {offered['voices']} voices, {offered['languages']} languages"
+    return Finding("speech engine", "ok", text, essential=True)
+
+
+def _transcription(engine: str, ask_engine: Callable[[], dict[str, str]]) -> Finding:
+    try:
+        versions = ask_engine()
+    except ProbeError as error:
+        remedy = (
+            "pip install --force-reinstall faster-whisper ctranslate2"
+            if engine == "whisper"
+            else "choose an installed engine: soundalike serve --transcription-engine whisper"
+        )
+        text = f"{engine} does not load: {error}"
+        return Finding("transcription engine", "missing", text, remedy, essential=True)
+    libraries = ", ".join(f"{name} {version}" for name, version in versions.items())
+    text = f"{engine}: {libraries}" if libraries else engine
+    return Finding("transcription engine", "ok", text, essential=True)
+
+
+def _weights(store: ModelStore, model: str, *, needed: bool) -> Iterator[Finding]:
+    """The model that is asked for, then every other one in the store."""
+    try:
+        store.path(model)
+    except ModelMissingError as error:
+        yield _absent_weights(store, model, error) if needed else _NO_WEIGHTS
+    for found in sorted(store.models(), key=lambda found: found.id != model):
+        yield _present_weights(store, found, essential=needed and found.id == model)
+
+
+def _absent_weights(store: ModelStore, model: str, error: ModelMissingError) -> Finding:
+    entry = store.known.get(model)
+    sources = entry.sources if entry else ()
+    if not (store.folder / model).exists() and any(
+        isinstance(source, WheelSource) and are_installed(source) for source in sources
+    ):
+        text = f"{error.found}; serve takes it from the installed wheels"
+        return Finding("weights", "warning", text, error.remedy, essential=True)
+    return Finding("weights", "missing", error.found, error.remedy, essential=True)
+
+
+def _present_weights(store: ModelStore, model: StoredModel, *, essential: bool) -> Finding:
+    if model.entry is None:
+        text = f"{model.id} is whole; its hashes are not known, as it is not the catalog's"
+        return Finding("weights", "ok", text, essential=essential)
+    if problems := verify(model.entry, model.path):
+        text = f"{model.id}: {'; '.join(problems)}"
+        return Finding("weights", "missing", text, store.remedy(model.id), essential=essential)
+    size = f"{len(model.entry.files)} files, {model.entry.bytes / 1e6:.0f} MB"
+    text = f"{model.id}: {size}, every sha256 right"
+    return Finding("weights", "ok", text, essential=essential)
+
+
+def _devices(ask_ctranslate2: Callable[[], int]) -> Finding:
+    cores = f"{os.cpu_count() or 1} CPU cores"
+    try:
+        count = ask_ctranslate2()
+    except ProbeError as error:
+        return Finding("devices", "warning", f"{cores}; CUDA could not be looked for: {error}")
+    return Finding("devices", "ok", f"{cores}, {count or 'no'} CUDA devices")
+
+
+def _codecs(ask_av: Callable[[], dict[str, bool]]) -> Finding:
+    remedy = "pip install --force-reinstall av"
+    try:
+        encoders = ask_av()
+    except ProbeError as error:
+        text = f"PyAV does not load: {error}"
+        return Finding("codecs", "missing", text, remedy, essential=True)
+    lacking = [name for name, present in encoders.items() if not present]
+    if lacking:
+        text = f"PyAV lacks the encoders {', '.join(lacking)}"
+        return Finding("codecs", "missing", text, remedy, essential=True)
+    return Finding("codecs", "ok", f"PyAV encodes with {', '.join(encoders)}", essential=True)
+
+
+def _folder(folder: Path) -> Finding:
+    there = _nearest_existing(folder)
+    elsewhere = "set SOUNDALIKE_MODELS to a folder that you can read and write"
+    if not there.is_dir():
+        return Finding("store", "missing", f"{there} is not a folder", elsewhere)
+    if not os.access(there, os.R_OK | os.X_OK):
+        return Finding("store", "missing", f"{there} cannot be read", elsewhere)
+    if not os.access(there, os.W_OK):
+        text = f"{there} cannot be written: what it holds is served, nothing can be pulled"
+        return Finding("store", "warning", text, elsewhere)
+    state = "can be written" if folder.exists() else "is made by the first pull"
+    return Finding("store", "ok", f"{folder} {state}")
+
+
+def _disk(store: ModelStore, model: str) -> Finding:
+    free = shutil.disk_usage(_nearest_existing(store.folder)).free
+    entry = store.known.get(model)
+    present = any(found.id == model for found in store.models())
+    needed = entry.bytes if entry and not present else 0
+    text = f"{free / 1e6:.0f} MB free beside the store"
+    if free >= needed + _SPARE_BYTES:
+        return Finding("disk", "ok", text)
+    wanted = f"{(needed + _SPARE_BYTES) / 1e6:.0f} MB are wanted"
+    remedy = "free some space, or set SOUNDALIKE_MODELS to a folder on another disk"
+    return Finding("disk", "warning", f"{text}, {wanted}", remedy)
+
+
+def _nearest_existing(path: Path) -> Path:
+    return next(folder for folder in (path.absolute(), *path.absolute().parents) if folder.exists())

@@ -1,0 +1,99 @@
+"""Questions that only a native library can answer, each asked in a process of its own.
+
+A library that crashes or hangs on loading does so there. Run as `python -m soundalike.probes`
+with the name of a probe and its arguments; the answer is the last line of standard output.
+"""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from importlib.metadata import version
+from typing import Any
+
+_ENCODERS = {"mp3": "libmp3lame", "opus": "libopus", "aac": "aac", "flac": "flac"}
+_WHISPER_LIBRARIES = {"faster-whisper": "faster_whisper", "ctranslate2": "ctranslate2"}
+
+
+class ProbeError(Exception):
+    """A probe failed, crashed or took too long; the text says which, in one line."""
+
+
+def ask(probe: str, *arguments: str, timeout: float) -> Any:
+    """The answer of a probe, from a child process that may take `timeout` seconds.
+
+    Raises:
+        ProbeError: there is no answer.
+    """
+    # -P keeps a file of the working directory from posing as one of the libraries.
+    command = [sys.executable, "-P", "-m", __name__, probe, *arguments]
+    try:
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout, check=False
+        )
+    except subprocess.TimeoutExpired:
+        raise ProbeError(f"no answer within {timeout:g} s") from None
+    lines = (done.stdout if done.returncode == 0 else done.stderr).decode(errors="replace").strip()
+    last = lines.splitlines()[-1] if lines else ""
+    if done.returncode < 0:
+        raise ProbeError(f"the process was killed by signal {-done.returncode}")
+    if done.returncode > 0:
+        raise ProbeError(last or f"the process ended with status {done.returncode}")
+    return json.loads(last)
+
+
+def speech(engine: str) -> dict[str, int]:
+    """Opens a speech engine and counts what it offers."""
+    from soundalike.engines.base import EngineConfig
+    from soundalike.engines.registry import speech_engine
+
+    opened = speech_engine(engine)(EngineConfig(engine))
+    try:
+        return {"voices": len(opened.voices()), "languages": len(opened.languages())}
+    finally:
+        opened.close()
+
+
+def transcription(engine: str) -> dict[str, str]:
+    """Loads the code of a transcription engine, not its weights; the versions of its libraries."""
+    from soundalike.engines.registry import transcription_engine
+
+    transcription_engine(engine)
+    libraries = _WHISPER_LIBRARIES if engine == "whisper" else {}
+    for module in libraries.values():
+        import_module(module)
+    return {name: version(name) for name in libraries}
+
+
+def cuda() -> int:
+    """The number of CUDA devices that CTranslate2 can use."""
+    return int(import_module("ctranslate2").get_cuda_device_count())
+
+
+def encoders() -> dict[str, bool]:
+    """Whether PyAV can encode each of the compressed formats, by the name of its encoder."""
+    codec = import_module("av.codec")
+
+    def is_present(name: str) -> bool:
+        try:
+            codec.Codec(name, "w")
+        except ValueError:  # UnknownCodecError
+            return False
+        return True
+
+    return {name: is_present(name) for name in _ENCODERS.values()}
+
+
+_PROBES: dict[str, Callable[..., Any]] = {
+    probe.__name__: probe for probe in (speech, transcription, cuda, encoders)
+}
+
+
+def main(probe: str, *arguments: str) -> None:
+    answer = json.dumps(_PROBES[probe](*arguments))
+    sys.stdout.write(f"{answer}\n")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

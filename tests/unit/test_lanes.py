@@ -1,0 +1,211 @@
+"""Lanes: jobs are stepped fairly, on one thread each, and end when they should."""
+
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from soundalike.engines.base import SpeechJob
+from soundalike.errors import ApiError, InvalidRequestError, ServerError
+from soundalike.runtime.frames import Frame, Job
+from soundalike.runtime.lanes import WINDOW, Lanes, Steps, Work
+
+
+class Log:
+    """Takes what lanes emit; `until` waits for what a test expects."""
+
+    def __init__(self) -> None:
+        self.frames: list[Frame] = []
+        self._arriving: queue.Queue[Frame] = queue.Queue()
+
+    def __call__(self, frame: Frame) -> None:
+        self._arriving.put(frame)
+
+    def until(self, op: str, job: int = 0) -> Frame:
+        while True:
+            frame = self._arriving.get(timeout=10)
+            self.frames.append(frame)
+            if (frame.op, frame.job) == (op, job):
+                return frame
+
+    def until_all_done(self, count: int) -> None:
+        while sum(frame.op == "done" for frame in self.frames) < count:
+            self.frames.append(self._arriving.get(timeout=10))
+
+
+@contextmanager
+def lanes(
+    work: Work, *, threads: int = 1, depth: int = 1, close: Callable[[], None] = lambda: None
+) -> Iterator[tuple[Lanes, Log]]:
+    log = Log()
+    running = Lanes(lambda: (work, close), log, threads=threads, depth=depth)
+    try:
+        yield running, log
+    finally:
+        running.close()
+
+
+def job(text: str = "text") -> SpeechJob:
+    return SpeechJob(text, "alloy")
+
+
+def spell(job: Job) -> Steps:
+    assert isinstance(job, SpeechJob)
+    for letter in job.text:
+        yield Frame("item", payload=letter.encode())
+
+
+def test_a_job_gives_its_frames_in_order_and_then_is_done() -> None:
+    with lanes(spell) as (running, log):
+        running.submit(1, job("abc"))
+        log.until("done", 1)
+    assert [(f.op, f.job, f.payload) for f in log.frames] == [
+        ("item", 1, b"a"),
+        ("item", 1, b"b"),
+        ("item", 1, b"c"),
+        ("done", 1, b""),
+    ]
+
+
+def test_jobs_that_share_a_lane_take_turns() -> None:
+    gate = threading.Event()
+
+    def gated(job: Job) -> Steps:
+        gate.wait(10)
+        yield from spell(job)
+
+    with lanes(gated, depth=2) as (running, log):
+        running.submit(1, job("aaaa"))
+        running.submit(2, job("bbbb"))
+        gate.set()
+        log.until("done", 2)
+    order = b"".join(frame.payload for frame in log.frames)
+    assert order.count(b"aa") <= 1, order  # but for the head start of the first
+
+
+def test_a_job_whose_reader_is_slow_waits_and_holds_up_nobody() -> None:
+    def endless(job: Job) -> Steps:
+        while True:
+            yield Frame("item", payload=bytes(WINDOW // 4))
+
+    def work(job: Job) -> Steps:
+        assert isinstance(job, SpeechJob)
+        return endless(job) if job.text == "endless" else spell(job)
+
+    with lanes(work, depth=2) as (running, log):
+        running.submit(1, job("endless"))
+        running.submit(2, job("ab"))
+        log.until("done", 2)
+        running.submit(3, job("cd"))
+        log.until("done", 3)
+        assert sum(frame.job == 1 for frame in log.frames) == 4
+        running.credit(1, WINDOW // 4)
+        log.until("item", 1)
+
+
+def test_a_job_stays_on_the_thread_that_took_it() -> None:
+    seen: dict[str, set[int]] = {}
+
+    def work(job: Job) -> Steps:
+        assert isinstance(job, SpeechJob)
+        for _ in range(50):
+            seen.setdefault(job.text, set()).add(threading.get_ident())
+            yield Frame("item")
+
+    with lanes(work, threads=3, depth=2) as (running, log):
+        for number in range(1, 7):
+            running.submit(number, job(str(number)))
+        log.until_all_done(6)
+    assert all(len(threads) == 1 for threads in seen.values())
+
+
+def test_a_cancelled_job_is_closed_on_its_own_thread_and_answers_done() -> None:
+    closed = threading.Event()
+
+    def work(job: Job) -> Steps:
+        try:
+            while True:
+                yield Frame("item", payload=bytes(WINDOW))
+        finally:
+            closed.set()
+
+    with lanes(work) as (running, log):
+        running.submit(1, job())
+        log.until("item", 1)
+        running.cancel(1)
+        log.until("done", 1)
+        assert closed.is_set()
+
+
+def test_a_job_cancelled_before_its_first_step_never_runs() -> None:
+    gate = threading.Event()
+    begun: list[str] = []
+
+    def work(job: Job) -> Steps:
+        assert isinstance(job, SpeechJob)
+        begun.append(job.text)
+        gate.wait(10)
+        yield Frame("item")
+
+    with lanes(work) as (running, log):
+        running.submit(1, job("first"))
+        running.submit(2, job("second"))
+        running.cancel(2)
+        gate.set()
+        log.until("done", 2)
+    assert begun == ["first"]
+
+
+@pytest.mark.parametrize(
+    ("raised", "kind"),
+    [(InvalidRequestError("no"), InvalidRequestError), (ZeroDivisionError(), ServerError)],
+)
+def test_a_job_that_fails_says_so_and_the_next_one_runs(
+    raised: Exception, kind: type[ApiError], caplog: pytest.LogCaptureFixture
+) -> None:
+    def work(job: Job) -> Steps:
+        assert isinstance(job, SpeechJob)
+        if job.text == "bad":
+            raise raised
+        yield Frame("item")
+
+    with lanes(work) as (running, log):
+        running.submit(1, job("bad"))
+        failed = log.until("failed", 1)
+        running.submit(2, job("good"))
+        log.until("done", 2)
+    error = ApiError.from_fields(failed.value)
+    assert type(error) is kind
+    assert "division" not in error.message
+
+
+def test_an_engine_that_cannot_be_opened_is_reported_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    log = Log()
+
+    def broken() -> tuple[Work, Callable[[], None]]:
+        raise OSError("no such weights")
+
+    running = Lanes(broken, log, threads=2, depth=1)
+    failed = log.until("failed")
+    running.close()
+    assert "no such weights" in ApiError.from_fields(failed.value).message
+
+
+def test_closing_ends_the_jobs_and_then_the_engine() -> None:
+    order: list[str] = []
+
+    def work(job: Job) -> Steps:
+        try:
+            while True:
+                yield Frame("item", payload=bytes(WINDOW))
+        finally:
+            order.append("job")
+
+    with lanes(work, close=lambda: order.append("engine")) as (running, log):
+        running.submit(1, job())
+        log.until("item", 1)
+    assert order == ["job", "engine"]

@@ -1,0 +1,81 @@
+"""Settings: declared once, read from flags and variables, documented."""
+
+import re
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from pydantic import ValidationError
+
+from soundalike.cli import main
+from soundalike.cli.options import flag, read_settings
+from soundalike.settings import ENV_PREFIX, Settings, is_loopback
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+@pytest.fixture(autouse=True)
+def no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in Settings.model_fields:
+        monkeypatch.delenv(f"{ENV_PREFIX}{name.upper()}", raising=False)
+
+
+def test_a_flag_wins_over_a_variable_and_a_variable_over_the_default(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert read_settings().port == 8000
+    monkeypatch.setenv("SOUNDALIKE_PORT", "9000")
+    assert read_settings(port=None).port == 9000
+    assert read_settings(port="9001").port == 9001
+
+
+@pytest.mark.parametrize(("text", "value"), [("false", False), ("0", False), ("true", True)])
+def test_false_is_false(monkeypatch: pytest.MonkeyPatch, text: str, value: bool) -> None:
+    monkeypatch.setenv("SOUNDALIKE_OFFLINE", text)
+    assert Settings().offline is value
+
+
+def test_keys_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOUNDALIKE_API_KEYS", "sk-a, sk-b,,")
+    assert Settings().api_keys == ("sk-a", "sk-b")
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.5", "::", "example.com"])
+def test_without_keys_only_loopback_is_listened_on(host: str) -> None:
+    with pytest.raises(ValidationError, match="refusing to listen"):
+        Settings(host=host)
+    assert Settings(host=host, api_keys=("sk-a",)).host == host
+    assert Settings(host=host, allow_keyless=True).host == host
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "::1", "localhost"])
+def test_loopback_is_known(host: str) -> None:
+    assert is_loopback(host)
+    assert Settings(host=host).host == host
+
+
+def test_a_bad_value_is_one_clear_line() -> None:
+    result = CliRunner().invoke(main, ["serve", "--port", "99999"])
+    assert result.exit_code == 2
+    assert "--port (or SOUNDALIKE_PORT): Input should be less than or equal to 65535" in (
+        result.output
+    )
+    assert "Traceback" not in result.output
+
+
+def test_every_setting_is_a_flag_of_serve() -> None:
+    text = CliRunner().invoke(main, ["serve", "--help"]).output
+    for name in Settings.model_fields:
+        assert flag(name) in text
+
+
+def test_every_setting_is_documented_with_its_default() -> None:
+    page = (DOCS / "configuration.md").read_text()
+    rows = dict(re.findall(r"^\| `(--[a-z-]+)` (\|.*)$", page, re.MULTILINE))
+    assert set(rows) == {flag(name) for name in Settings.model_fields}
+    for name, info in Settings.model_fields.items():
+        row = rows[flag(name)]
+        assert f"`{ENV_PREFIX}{name.upper()}`" in row
+        assert str(info.description) in row
+        if name != "models" and not isinstance(info.default, bool) and info.default:
+            assert f"| `{info.default}` |" in row, row
