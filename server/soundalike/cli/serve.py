@@ -5,6 +5,7 @@ import logging
 import signal
 import socket
 import sys
+import textwrap
 from typing import Any
 
 import click
@@ -98,19 +99,16 @@ def banner(settings: Settings, models: ServedModels, base_url: str) -> str:
     from soundalike.contracts.terms import SpeechContract, TranscriptionContract
 
     key = "$OPENAI_API_KEY" if settings.api_keys else "sk-local"
-    spoken = ", ".join(models.public(SpeechContract))
-    heard = ", ".join(models.public(TranscriptionContract))
     rows = {
         "Base URL": base_url,
         "API key": "one of those configured" if settings.api_keys else "any, such as sk-local",
-        "Speech": f"{spoken} (by {models.speech})",
-        "Transcription": f"{heard} (by {models.transcription})",
+        "Speech": f"{', '.join(models.public(SpeechContract))}; by {models.speech}",
+        "Transcription": ", ".join(models.public(TranscriptionContract))
+        + f"; by {models.transcription}",
         "Voices": ", ".join(GPT_4O_MINI_TTS.voices or ()),
     }
     title = click.style(f"soundalike {__version__} is ready", fg="green", bold=True)
-    table = "\n".join(
-        f"  {click.style(f'{name:14}', bold=True)} {row}" for name, row in rows.items()
-    )
+    table = "\n".join(_row(name, text) for name, text in rows.items())
     curl = (
         f'curl {base_url}/audio/speech -H "Authorization: Bearer {key}"'
         ' -H "Content-Type: application/json"'
@@ -118,3 +116,12 @@ def banner(settings: Settings, models: ServedModels, base_url: str) -> str:
         " -o speech.mp3"
     )
     return f"\n{title}\n\n{table}\n\nTry it:\n\n  {curl}\n"
+
+
+def _row(name: str, text: str) -> str:
+    """A row of the banner, wrapped and aligned."""
+    lines = textwrap.wrap(text, 80)
+    return "\n".join(
+        f"  {click.style(f'{label:14}', bold=True)} {line}"
+        for label, line in zip([name, *[""] * (len(lines) - 1)], lines, strict=True)
+    )

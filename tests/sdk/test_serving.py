@@ -1,0 +1,175 @@
+"""The server as a user starts it: its own process, a real port, real engines."""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+CHECKOUT = Path(__file__).parents[2]
+
+NO_NETWORK = """
+import socket, sys
+real_connect, real_lookup = socket.socket.connect, socket.getaddrinfo
+
+def told(address):
+    with open({log!r}, "a") as log:
+        print(sys.argv, address, file=log)
+    raise OSError(f"no network in this test: {{address}}")
+
+def connect(self, address):
+    return real_connect(self, address) if self.family == socket.AF_UNIX else told(address)
+
+def lookup(host, *rest, **options):
+    return real_lookup(host, *rest, **options) if host in (None, "127.0.0.1") else told(host)
+
+socket.socket.connect, socket.getaddrinfo = connect, lookup
+"""
+
+
+def test_make_serve_starts_a_server_that_the_printed_curl_line_reaches(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        ["make", "--no-print-directory", "serve", "PORT=0", f"VENV={sys.prefix}"],
+        cwd=CHECKOUT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        assert process.stdout is not None
+        printed: list[str] = []
+        for line in process.stdout:
+            printed.append(line)
+            if line.strip().startswith("curl "):
+                break
+        curl = printed[-1].strip()
+        assert "Base URL" in "".join(printed)
+        subprocess.run(curl, shell=True, check=True, cwd=tmp_path, capture_output=True)
+        assert (tmp_path / "speech.mp3").read_bytes()[:4] == bytes.fromhex("fff3c4c4")
+    finally:
+        os.killpg(process.pid, 15)
+        process.wait(20)
+        assert process.stdout is not None
+        process.stdout.close()
+
+
+def test_the_start_and_the_main_job_need_no_network(
+    model_store: Path, tmp_path: Path, serve: Any
+) -> None:
+    log = tmp_path / "attempts"
+    (tmp_path / "sitecustomize.py").write_text(NO_NETWORK.format(log=str(log)))
+    with serve("--models", str(model_store), PYTHONPATH=str(tmp_path)) as server:
+        spoken = post(server.root, {"model": "tts-1", "voice": "alloy", "input": "Hello."})
+        assert spoken[:2] == b"\xff\xf3"
+    assert not log.exists(), log.read_text()
+
+
+def post(root: str, body: dict[str, Any]) -> bytes:
+    request = urllib.request.Request(
+        f"{root}/v1/audio/speech",
+        json.dumps(body).encode(),
+        {"authorization": "Bearer sk-test", "content-type": "application/json"},
+    )
+    with urllib.request.urlopen(request) as answer:
+        data: bytes = answer.read()
+    return data
+
+
+def test_sigterm_ends_the_server_and_its_hosts_with_exit_code_0(serve: Any) -> None:
+    with serve("--engine", "stub") as server:
+        children = subprocess.run(
+            ["pgrep", "-P", str(server.process.pid)], capture_output=True, text=True, check=True
+        ).stdout.split()
+        assert len(children) == 2
+        server.process.terminate()
+        assert server.process.wait(20) == 0
+    for child in children:
+        assert not Path(f"/proc/{child}").exists()
+
+
+def test_a_taken_port_is_one_clear_line(stub_server: Any) -> None:
+    port = stub_server.root.rpartition(":")[2]
+    done = subprocess.run(
+        [sys.executable, "-m", "soundalike", "serve", "--engine", "stub", "--port", port],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    assert done.stderr == f"Error: cannot listen on 127.0.0.1:{port}: Address already in use\n"
+
+
+def test_missing_weights_are_one_clear_line(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "soundalike", "serve", "--port", "0"),
+            *("--models", str(tmp_path), "--whisper-model", "no-such-model"),
+        ],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    assert "no-such-model" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_server_answers_while_it_transcribes(real_server: Any, tmp_path: Path) -> None:
+    """The event loop never waits for an engine: health comes before the transcription does."""
+    speech = post(
+        real_server.root,
+        {"model": "tts-1", "voice": "alloy", "input": "Hello there. " * 100},
+    )
+    path = tmp_path / "long.mp3"
+    path.write_bytes(speech)
+    order: list[str] = []
+
+    def transcribe() -> None:
+        subprocess.run(
+            [
+                *("curl", "-s", "-f", f"{real_server.base_url}/audio/transcriptions"),
+                *("-H", "Authorization: Bearer sk-test", "-F", f"file=@{path}"),
+                *("-F", "model=whisper-1"),
+            ],
+            check=True,
+            capture_output=True,
+        )
+        order.append("transcription")
+
+    transcribing = threading.Thread(target=transcribe)
+    transcribing.start()
+    for _ in range(20):
+        with urllib.request.urlopen(f"{real_server.root}/healthz") as answer:
+            assert answer.status == 200
+        order.append("health")
+    transcribing.join()
+    assert order == ["health"] * 20 + ["transcription"]
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="needs /proc")
+def test_a_killed_server_leaves_no_host_behind(serve: Any) -> None:
+    import signal
+    import time
+
+    with serve("--engine", "stub") as server:
+        children = subprocess.run(
+            ["pgrep", "-P", str(server.process.pid)], capture_output=True, text=True, check=True
+        ).stdout.split()
+        server.process.send_signal(signal.SIGKILL)
+        server.process.wait(20)
+        for _ in range(100):
+            if not any(_alive(child) for child in children):
+                break
+            time.sleep(0.1)
+    assert not any(_alive(child) for child in children)
+
+
+def _alive(pid: str) -> bool:
+    try:
+        return ") Z " not in Path(f"/proc/{pid}/stat").read_text()
+    except FileNotFoundError:
+        return False
