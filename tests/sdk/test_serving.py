@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -173,3 +174,26 @@ def _alive(pid: str) -> bool:
         return ") Z " not in Path(f"/proc/{pid}/stat").read_text()
     except FileNotFoundError:
         return False
+
+
+def test_the_first_sound_leaves_before_the_last_is_made(serve: Any) -> None:
+    """The body is many times what pipes, windows and sockets can hold, and is not read: what has
+    come by then came while the rest was not made."""
+    with serve("--engine", "stub") as server:
+        host, _, port = server.root.removeprefix("http://").partition(":")
+        body = json.dumps(
+            {"model": "tts-1", "voice": "alloy", "input": "a sentence. " * 341, "speed": 0.25}
+            | {"response_format": "pcm"}
+        )
+        with socket.create_connection((host, int(port))) as connection:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+            connection.sendall(
+                f"POST /v1/audio/speech HTTP/1.1\r\nHost: {host}\r\nContent-Length: {len(body)}\r\n"
+                f"Authorization: Bearer sk-test\r\n\r\n{body}".encode()
+            )
+            answer = b""
+            while len(answer) < 20_000:
+                answer += connection.recv(4096)
+            assert b"transfer-encoding: chunked" in answer.lower()
+        # The client has gone; its job ends, and the server goes on.
+        assert post(server.root, {"model": "tts-1", "voice": "alloy", "input": "Next."})

@@ -1,0 +1,77 @@
+"""Where someone speaks: a recording, cut at its silences into clips that fit Whisper's window.
+
+Whisper is trained on windows of 30 seconds and makes words up where nobody speaks. Cutting at
+silences instead of every 30 seconds splits no word, and leaves long silences out altogether
+(Bain et al., "WhisperX", 2023, https://arxiv.org/abs/2303.00747).
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from soundalike.audio.pcm import RECOGNITION_RATE, Samples
+
+MAX_CLIP = 30 * RECOGNITION_RATE
+"""Samples of Whisper's window."""
+
+MAX_GAP = 3 * RECOGNITION_RATE
+"""Samples of silence that a clip may hold; the decoder takes a longer one for the end of speech."""
+
+BLOCK = 120 * RECOGNITION_RATE
+"""Samples searched for speech at once, so that the first words of a long file do not wait for
+the search of its last ones. Longer than a clip."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """A stretch of a recording, from its sample `start` up to its sample `end`."""
+
+    start: int
+    end: int
+
+    def shifted(self, samples: int) -> "Clip":
+        return Clip(self.start + samples, self.end + samples)
+
+
+def joined(regions: Sequence[Clip]) -> list[Clip]:
+    """Neighbours put together for as long as they fit one window, to decode as few as may be."""
+    clips: list[Clip] = []
+    for region in regions:
+        last = clips[-1] if clips else None
+        if last and region.start - last.end <= MAX_GAP and region.end - last.start <= MAX_CLIP:
+            clips[-1] = Clip(last.start, region.end)
+        else:
+            clips.append(region)
+    return clips
+
+
+def speech_regions(audio: Samples) -> list[Clip]:
+    """Stretches of speech of at most 30 s each, with some air around them (Silero VAD)."""
+    from faster_whisper.vad import VadOptions, get_speech_timestamps
+
+    found = get_speech_timestamps(
+        audio,
+        VadOptions(
+            threshold=0.5,
+            neg_threshold=0.2,
+            min_silence_duration_ms=300,
+            speech_pad_ms=400,
+            max_speech_duration_s=MAX_CLIP / RECOGNITION_RATE,
+        ),
+    )
+    return [Clip(int(region["start"]), int(region["end"])) for region in found]
+
+
+def speech_clips(audio: Samples) -> Iterator[Clip]:
+    """The clips of a recording in order, none overlapping; none at all where nobody speaks.
+
+    Args:
+        audio: 16 kHz mono.
+    """
+    begin = 0
+    while begin < len(audio):
+        end = min(begin + BLOCK, len(audio))
+        clips = [clip.shifted(begin) for clip in joined(speech_regions(audio[begin:end]))]
+        begin = end
+        if clips and end < len(audio) and end - clips[-1].end < MAX_GAP:
+            begin = clips.pop().start  # it may go on in the next block
+        yield from clips
