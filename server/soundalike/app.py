@@ -12,6 +12,7 @@ from soundalike import __version__
 from soundalike.api import errors, health, models, speech, transcriptions, translations
 from soundalike.api.auth import authenticate
 from soundalike.api.headers import ServiceHeaders
+from soundalike.api.limits import RateLimiter
 from soundalike.api.service import Service
 from soundalike.runtime.base import Runtime
 from soundalike.runtime.local import LocalRuntime
@@ -37,7 +38,9 @@ def create_app(settings: Settings, runtime: Runtime | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
         with TemporaryDirectory(prefix="soundalike-") as spool:
-            app.state.service = Service(settings, running, served, Path(spool))
+            app.state.service = Service(
+                settings, running, served, Path(spool), RateLimiter(settings.rate_limit_requests)
+            )
             starting = asyncio.create_task(running.start())
             try:
                 yield

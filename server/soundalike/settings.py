@@ -58,6 +58,9 @@ class Settings(BaseSettings):
     queue: int = Field(
         64, ge=0, description="Requests that may wait for an engine; more are answered with 503."
     )
+    rate_limit_requests: int | None = Field(
+        None, ge=1, description="Requests that a key may make in a minute; unset is no limit."
+    )
     idle_unload: float = Field(
         0, ge=0, description="Seconds without work after which a model leaves memory; 0 is never."
     )

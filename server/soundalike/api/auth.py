@@ -35,6 +35,7 @@ def authenticate(request: Request) -> None:
             "https://platform.openai.com/account/api-keys.",
             code="invalid_api_key",
         )
+    request.state.key = key
 
 
 def masked(key: str) -> str:

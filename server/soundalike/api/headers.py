@@ -32,6 +32,7 @@ class ServiceHeaders:
             return
         started = time.perf_counter()
         request_id = f"req_{uuid.uuid4().hex}"
+        scope.setdefault("state", {})
         answering = False
 
         async def send_with_headers(message: Message) -> None:
@@ -46,6 +47,7 @@ class ServiceHeaders:
                 headers["openai-organization"] = ORGANIZATION
                 headers["openai-project"] = PROJECT
                 headers["x-content-type-options"] = "nosniff"
+                headers.update(scope["state"].get("quota", {}))
             await send(message)
 
         try:

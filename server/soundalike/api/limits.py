@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from starlette.requests import Request
+
 from soundalike.errors import RateLimitError
 
 OBSERVED_LIMIT = 5000
@@ -64,6 +66,23 @@ def _refusal(limit: int, model: str, wait: float) -> RateLimitError:
         "Visit https://platform.openai.com/account/rate-limits to learn more.",
         retry_after=wait,
     )
+
+
+def charge(
+    request: Request, limiter: RateLimiter, model: str, characters: int | None = None
+) -> None:
+    """Count a request, and have its answer say what is left.
+
+    Args:
+        characters: of the input, where tokens are counted too.
+
+    Raises:
+        RateLimitError: its key has no request left.
+    """
+    headers = quota_headers(limiter.take(request.state.key, model))
+    if characters is not None:
+        headers |= token_headers(characters)
+    request.state.quota = headers
 
 
 def quota_headers(quota: Quota) -> dict[str, str]:

@@ -8,6 +8,7 @@ from fastapi.responses import StreamingResponse
 
 from soundalike.api.connection import started, while_connected
 from soundalike.api.form import Form, Upload, received_form
+from soundalike.api.limits import charge
 from soundalike.api.service import Service
 from soundalike.contracts.terms import Endpoint, TranscriptionContract
 from soundalike.contracts.transcription import TranscriptionRequest, transcription_request
@@ -32,6 +33,7 @@ async def recognise(request: Request, service: Service, endpoint: Endpoint) -> R
             received_form(request, spool=service.spool, limit=MAX_BODY)
         )
         model = form.one("model") or ""
+        charge(request, service.limiter, model)
         contract, local = service.models.find_transcription(model, endpoint)
         upload = _uploaded(form, contract)
         asked = transcription_request(contract, model, form.values(), endpoint)

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from soundalike.api.limits import RateLimiter
 from soundalike.runtime.base import Runtime
 from soundalike.served import ServedModels
 from soundalike.settings import Settings
@@ -19,6 +20,7 @@ class Service:
     runtime: Runtime
     models: ServedModels
     spool: Path
+    limiter: RateLimiter
 
 
 def _service(request: Request) -> Service:

@@ -7,6 +7,7 @@ from fastapi.responses import StreamingResponse
 
 from soundalike.api.bodies import json_object
 from soundalike.api.connection import started
+from soundalike.api.limits import charge
 from soundalike.api.service import CurrentService
 from soundalike.contracts.speech import speech_request
 from soundalike.contracts.terms import SpeechFormat
@@ -32,6 +33,9 @@ async def create_speech(request: Request, service: CurrentService) -> Response:
     """Speech, chunked, leaving while it is made; as a file, or as events with
     `stream_format=sse`."""
     body = await json_object(request)
+    text = body.get("input")
+    characters = len(text) if isinstance(text, str) else 0
+    charge(request, service.limiter, body.get("model") or "", characters)
     contract, local = service.models.find_speech(body.get("model"))
     capabilities = await service.runtime.capabilities("speech", local)
     voices = tuple(voice.id for voice in capabilities.voices)
