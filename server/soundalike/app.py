@@ -9,16 +9,29 @@ from tempfile import TemporaryDirectory
 from fastapi import Depends, FastAPI
 
 from soundalike import __version__
-from soundalike.api import errors, health, models, speech, transcriptions, translations
+from soundalike.api import (
+    errors,
+    health,
+    models,
+    speech,
+    transcriptions,
+    translations,
+    voice_consents,
+    voices,
+)
 from soundalike.api.auth import authenticate
 from soundalike.api.headers import ServiceHeaders
 from soundalike.api.limits import RateLimiter
+from soundalike.api.openapi import document
 from soundalike.api.service import Service
 from soundalike.runtime.base import Runtime
 from soundalike.runtime.local import LocalRuntime
 from soundalike.served import served_models
 from soundalike.settings import Settings
 from soundalike.store.folder import ModelStore
+from soundalike.store.voices import Recordings
+
+ENDPOINTS = (speech, transcriptions, translations, voices, voice_consents, models)
 
 
 def create_app(settings: Settings, runtime: Runtime | None = None) -> FastAPI:
@@ -39,7 +52,13 @@ def create_app(settings: Settings, runtime: Runtime | None = None) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
         with TemporaryDirectory(prefix="soundalike-") as spool:
             app.state.service = Service(
-                settings, running, served, Path(spool), RateLimiter(settings.rate_limit_requests)
+                settings,
+                running,
+                served,
+                Path(spool),
+                RateLimiter(settings.rate_limit_requests),
+                consents=Recordings(settings.models / ".voices", "cons"),
+                voices=Recordings(settings.models / ".voices", "voice"),
             )
             starting = asyncio.create_task(running.start())
             try:
@@ -55,9 +74,16 @@ def create_app(settings: Settings, runtime: Runtime | None = None) -> FastAPI:
         description="A local emulator of the OpenAI Audio API.",
         lifespan=lifespan,
     )
+    app.openapi = document  # type: ignore[method-assign]
     app.add_middleware(ServiceHeaders)
     errors.install(app)
     app.include_router(health.router)
-    for endpoint in (speech, transcriptions, translations, models):
-        app.include_router(endpoint.router, prefix="/v1", dependencies=[Depends(authenticate)])
+    for prefix in ("/v1", ""):  # the bare paths are for SDK test suites, and documented once
+        for endpoint in ENDPOINTS:
+            app.include_router(
+                endpoint.router,
+                prefix=prefix,
+                dependencies=[Depends(authenticate)],
+                include_in_schema=bool(prefix),
+            )
     return app

@@ -5,9 +5,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from soundalike.contracts.lookup import LocalModels, speech_contract, transcription_contract
-from soundalike.contracts.table import PUBLIC_MODELS
-from soundalike.contracts.terms import Endpoint, SpeechContract, TranscriptionContract
+from soundalike.contracts.lookup import (
+    LocalModels,
+    schema_contract,
+    speech_contract,
+    transcription_contract,
+)
+from soundalike.contracts.table import LOCAL_SPEECH, LOCAL_TRANSCRIPTION, PUBLIC_MODELS
+from soundalike.contracts.terms import Endpoint, Rules, SpeechContract, TranscriptionContract
 from soundalike.engines.base import EngineConfig
 from soundalike.runtime.base import Deployment
 from soundalike.settings import Settings
@@ -28,11 +33,13 @@ class ServedModels:
         speech: the local model that speaks, for OpenAI's ids too.
         transcription: the local model that answers for OpenAI's transcription ids.
         deployments: every local model.
+        rules: by those of the schema, every name is answered to.
     """
 
     speech: str
     transcription: str
     deployments: tuple[Deployment, ...]
+    rules: Rules = "service"
 
     def find_speech(self, model: str | None) -> tuple[SpeechContract, str]:
         """The contract of a model that is to speak, and the local model behind it.
@@ -41,6 +48,8 @@ class ServedModels:
             InvalidRequestError: no model was named.
             NotFoundError: none of that name speaks here.
         """
+        if self.rules == "schema":
+            return schema_contract(model, LOCAL_SPEECH), self.speech
         return speech_contract(model, self._local("speech")), self.speech
 
     def find_transcription(
@@ -51,9 +60,12 @@ class ServedModels:
         Raises:
             As `find_speech`.
         """
-        contract = transcription_contract(model, self._local("transcription"), endpoint)
-        local = self.transcription if model in PUBLIC_MODELS else str(model)
-        return contract, local
+        listening = {d.id for d in self.deployments if d.kind == "transcription"}
+        own = model in listening and model not in PUBLIC_MODELS
+        local = str(model) if own else self.transcription
+        if self.rules == "schema":
+            return schema_contract(model, LOCAL_TRANSCRIPTION), local
+        return transcription_contract(model, self._local("transcription"), endpoint), local
 
     def public(self, kind: type[SpeechContract | TranscriptionContract]) -> tuple[str, ...]:
         """OpenAI's ids of one kind."""
@@ -69,6 +81,11 @@ class ServedModels:
             created = int(weights.stat().st_mtime) if weights and weights.exists() else 0
             entries.setdefault(deployment.id, (created, "soundalike"))
         return entries
+
+    def entry(self, model: str) -> tuple[int, str] | None:
+        """The creation time and the owner of a model, if there is one of that id."""
+        made_up = (0, "soundalike") if self.rules == "schema" else None
+        return self.listing.get(model, made_up)
 
     def _local(self, wanted: str) -> LocalModels:
         """The local ids; one that does both (the stub) counts as what is wanted."""
@@ -89,6 +106,7 @@ def served_models(settings: Settings, weights: Mapping[str, Path]) -> ServedMode
         speech=speech.id,
         transcription=next((d.id for d in transcription if d.preload), settings.whisper_model),
         deployments=(speech, *transcription),
+        rules=settings.rules,
     )
 
 

@@ -55,6 +55,11 @@ class Settings(BaseSettings):
     transcription_threads: int = Field(
         0, ge=0, description="Threads of one transcription; 0 chooses by the number of cores."
     )
+    rules: Literal["service", "schema"] = Field(
+        "service",
+        description="What is refused: all that the live service refuses, or only what the formal "
+        "schema does.",
+    )
     queue: int = Field(
         64, ge=0, description="Requests that may wait for an engine; more are answered with 503."
     )

@@ -9,7 +9,10 @@ import openai
 import pytest
 
 FOX = "The quick brown fox jumped over the lazy dog."
+LOVE = "Today is a wonderful day to build something people love."
 FORMATS = ("mp3", "opus", "aac", "flac", "wav", "pcm")
+DEPRECATED = pytest.mark.filterwarnings("ignore:deprecated:DeprecationWarning")
+"""The SDK marks `translations.create` so; the endpoint is there all the same."""
 AudioFormat = Literal["mp3", "opus", "aac", "flac", "wav", "pcm"]
 
 
@@ -40,14 +43,14 @@ def test_every_format_streams_to_a_file_and_is_heard_again(
 ) -> None:
     path = tmp_path / f"speech.{audio_format}"
     with client.audio.speech.with_streaming_response.create(
-        model="gpt-4o-mini-tts", voice="alloy", input=FOX, response_format=audio_format
+        model="gpt-4o-mini-tts", voice="alloy", input=LOVE, response_format=audio_format
     ) as response:
         assert response.headers["transfer-encoding"] == "chunked"
         response.stream_to_file(path)
-    assert 2 < seconds_of(path) < 5
+    assert 2 < seconds_of(path) < 6
     if audio_format not in ("pcm", "opus", "aac"):  # the API takes no bare PCM, .opus or .aac
         heard = client.audio.transcriptions.create(model="whisper-1", file=path)
-        assert word_error_rate(FOX, heard.text) <= 0.15
+        assert word_error_rate(LOVE, heard.text) <= 0.15
 
 
 def test_speed_changes_the_duration_as_it_says(client: openai.OpenAI) -> None:
@@ -82,6 +85,7 @@ def test_human_speech_is_transcribed(
     assert word_error_rate(" ".join(said.values()), everything) <= 0.05
 
 
+@DEPRECATED
 def test_french_speech_is_transcribed_and_translated(
     client: openai.OpenAI, shared_audio: Path
 ) -> None:
@@ -107,7 +111,7 @@ def _as_wav(path: Path) -> bytes:
 def test_words_have_times(client: openai.OpenAI, tmp_path: Path) -> None:
     path = tmp_path / "speech.wav"
     client.audio.speech.create(
-        model="tts-1", voice="alloy", input=FOX, response_format="wav"
+        model="tts-1", voice="alloy", input=LOVE, response_format="wav"
     ).write_to_file(path)
     heard = client.audio.transcriptions.create(
         model="whisper-1",
@@ -119,7 +123,7 @@ def test_words_have_times(client: openai.OpenAI, tmp_path: Path) -> None:
     assert heard.segments
     starts = [word.start for word in heard.words]
     assert starts == sorted(starts)
-    assert [word.word for word in heard.words][:3] == ["The", "quick", "brown"]
+    assert [word.word for word in heard.words][:3] == ["Today", "is", "a"]
     assert heard.words[-1].end <= heard.duration + 0.1
 
 
@@ -128,12 +132,12 @@ def test_plain_formats_arrive_as_text(
     client: openai.OpenAI, tmp_path: Path, response_format: Literal["text", "srt", "vtt"]
 ) -> None:
     path = tmp_path / "speech.mp3"
-    client.audio.speech.create(model="tts-1", voice="alloy", input=FOX).write_to_file(path)
+    client.audio.speech.create(model="tts-1", voice="alloy", input=LOVE).write_to_file(path)
     heard = client.audio.transcriptions.create(
         model="whisper-1", file=path, response_format=response_format
     )
     assert isinstance(heard, str)
-    assert "brown fox" in heard
+    assert "something people love" in heard
     assert ("-->" in heard) == (response_format != "text")
 
 
@@ -190,10 +194,11 @@ def test_a_dozen_everyday_sentences_survive_the_round_trip(
     assert word_error_rate(" ".join(EVERYDAY), " ".join(heard)) <= 0.15
 
 
+@DEPRECATED
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("Bonjour, je m'appelle Marie et j'habite à Paris avec ma famille.", ("paris", "family")),
+        ("Merci beaucoup pour votre aide, à demain.", ("thank you", "tomorrow")),
         ("Guten Morgen, ich wohne in Berlin und arbeite im Krankenhaus.", ("berlin", "hospital")),
         ("Buenos días, me gusta mucho la música y vivo en Madrid.", ("music", "madrid")),
     ],

@@ -23,7 +23,7 @@ ALLOWED: dict[str, set[str]] = {
     "served": {"contracts", "engines", "runtime", "settings"},
     "api": {
         *("contracts", "engines", "errors", "formats", "runtime", "served", "settings"),
-        "transcript",
+        *("store", "transcript"),
     },
     "app": {"api", "runtime", "served", "settings", "store"},
     "cli": {

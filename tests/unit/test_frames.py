@@ -6,7 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from soundalike.engines.base import EngineConfig, SpeechJob, TranscriptionJob, Voice
+from soundalike.engines.base import (
+    EngineConfig,
+    SpeechJob,
+    TranscriptionJob,
+    VadSettings,
+    Voice,
+)
 from soundalike.runtime.base import Capabilities
 from soundalike.runtime.frames import (
     BrokenFrameError,
@@ -80,6 +86,13 @@ def test_what_is_no_frame_is_refused(garbage: bytes) -> None:
     [
         SpeechJob("Hi 🎉\n", "alloy", "opus", 0.25, "slowly", "fr"),
         TranscriptionJob(Path("/tmp/a b"), "translate", "de", "prompt", 0.5, True, True, True),
+        TranscriptionJob(
+            Path("a"),
+            languages=("de", "fr"),
+            keywords=("Dashwood", "Ελένη"),
+            vad=VadSettings(0.25, 300, 200),
+            normalize_loudness=True,
+        ),
     ],
 )
 def test_jobs_survive(job: Job) -> None:

@@ -7,15 +7,23 @@ import numpy as np
 import pytest
 
 from soundalike.audio.pcm import RECOGNITION_RATE, Samples
+from soundalike.engines.base import VadSettings
 from soundalike.engines.whisper import clips
-from soundalike.engines.whisper.clips import BLOCK, MAX_CLIP, Clip, joined, speech_clips
+from soundalike.engines.whisper.clips import (
+    BLOCK,
+    MAX_CLIP,
+    Clip,
+    joined,
+    padded,
+    speech_clips,
+)
 
 
 def seconds(start: float, end: float) -> Clip:
     return Clip(round(start * RECOGNITION_RATE), round(end * RECOGNITION_RATE))
 
 
-def sounding(audio: Samples) -> list[Clip]:
+def sounding(audio: Samples, vad: VadSettings | None = None) -> list[Clip]:
     edges = np.flatnonzero(np.diff(np.concatenate([[0], audio, [0]]))).tolist()
     return [Clip(start, end) for start, end in zip(edges[::2], edges[1::2], strict=True)]
 
@@ -86,7 +94,7 @@ def test_the_first_clip_does_not_wait_for_the_end_of_the_file(
 ) -> None:
     searched: list[int] = []
 
-    def counting(audio: Samples) -> list[Clip]:
+    def counting(audio: Samples, vad: VadSettings | None) -> list[Clip]:
         searched.append(len(audio))
         return sounding(audio)
 
@@ -94,3 +102,33 @@ def test_the_first_clip_does_not_wait_for_the_end_of_the_file(
     audio = recording(600, seconds(1, 3), seconds(590, 595))
     assert next(speech_clips(audio)) == seconds(1, 3)
     assert searched == [BLOCK]
+
+
+VAD = VadSettings(threshold=0.5, prefix_padding_ms=300, silence_duration_ms=200)
+
+
+def test_with_settings_every_silence_parts_clips() -> None:
+    spoken = [seconds(1, 3), seconds(3.5, 5)]
+    audio = recording(6, *spoken)
+    assert list(speech_clips(audio)) == [seconds(1, 5)]
+    assert list(speech_clips(audio, VAD)) == spoken
+
+
+def test_air_ahead_and_after_is_as_the_settings_say() -> None:
+    found = padded([seconds(1, 3), seconds(5, 6)], VAD, len(recording(9)))
+    assert found == [seconds(0.7, 3.2), seconds(4.7, 6.2)]
+
+
+def test_air_does_not_reach_beyond_the_recording_or_into_other_speech() -> None:
+    found = padded([seconds(0.1, 3), seconds(3.3, 5), seconds(5.1, 6)], VAD, len(recording(6.1)))
+    assert found == [seconds(0, 3.2), seconds(3.2, 5.1), seconds(5.1, 6.1)]
+
+
+def test_air_does_not_make_a_clip_longer_than_the_window() -> None:
+    endless = VadSettings(0.5, 60_000, 60_000)
+    found = padded([seconds(40, 70), seconds(100, 101)], endless, len(recording(300)))
+    assert found == [seconds(40, 70), seconds(100, 130)]
+
+
+def test_no_speech_no_air() -> None:
+    assert padded([], VAD, 100) == []

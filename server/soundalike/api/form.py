@@ -1,26 +1,22 @@
-"""Multipart bodies: fields in memory, files spooled to disk while they arrive (RFC 7578).
-
-What the SDKs send differs: names without quotes, files without a name or a content type, requests
-without a length. All of these are read.
-"""
+"""Forms with files: fields in memory, files spooled to disk while they arrive."""
 
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from typing import IO
 
-from python_multipart.exceptions import MultipartParseError
-from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import Request
 
+from soundalike.api.multipart import MalformedFormError, MultipartReader, PartContent, PartHead
 from soundalike.errors import ContentTooLargeError, InvalidRequestError
 
-MAX_FIELD = 2**20
-"""Bytes of one field that is not a file."""
+MAX_TEXT = 16 * 2**20
+"""Bytes of all fields that are not files. Speaker references are such fields: four samples of ten
+seconds of stereo sound are 10 MB in base64."""
 
-MAX_PARTS = 1000
+PATIENCE = 20
+"""How many times the limit is read past before the connection is given up."""
 
 UNPARSED = "Could not parse multipart form"
 
@@ -37,7 +33,8 @@ class Upload:
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """A multipart body. Fields keep the names and the order in which they were sent."""
+    """A multipart body. Fields keep the names and the order in which they were sent; of files
+    with the same name the last counts, as of fields that are no arrays."""
 
     fields: list[tuple[str, str]] = field(default_factory=list)
     files: dict[str, Upload] = field(default_factory=dict)
@@ -68,18 +65,16 @@ async def received_form(
     Raises:
         InvalidRequestError: the body is not a multipart form.
         ContentTooLargeError: it is larger than `limit`.
+        ClientDisconnect: the client went away before it had sent everything.
     """
-    kind, options = parse_options_header(request.headers.get("content-type", ""))
-    boundary = options.get(b"boundary")
-    if kind != b"multipart/form-data" or not boundary:
-        raise InvalidRequestError(UNPARSED)
-    reader = _Reader(boundary, spool, file_fields)
-    try:
+    with ExitStack() as spooled:
+        parts = _Parts(spool, file_fields, spooled)
+        reader = MultipartReader(request.headers.get("content-type", ""), parts.open)
         async for chunk in _limited(request, limit):
             reader.write(chunk)
-        yield reader.finish()
-    finally:
-        reader.remove_files()
+        if not reader.complete:
+            raise InvalidRequestError(UNPARSED)
+        yield parts.form
 
 
 async def _limited(request: Request, limit: int) -> AsyncIterator[bytes]:
@@ -103,112 +98,61 @@ async def _limited(request: Request, limit: int) -> AsyncIterator[bytes]:
         )
 
 
-PATIENCE = 20
-"""How many times the limit is read past before the connection is given up."""
+class _Parts:
+    """Puts a form together from its parts."""
 
-
-class _Reader:
-    """Callbacks of the parser: collects one part after another."""
-
-    def __init__(self, boundary: bytes, spool: Path, file_fields: frozenset[str]) -> None:
+    def __init__(self, spool: Path, file_fields: frozenset[str], spooled: ExitStack) -> None:
+        self.form = Form()
         self._spool = spool
         self._file_fields = file_fields
-        self._form = Form()
-        self._paths: list[Path] = []
-        self._parts = 0
-        self._ended = False
-        self._header_name = b""
-        self._header_value = b""
-        self._headers: dict[bytes, bytes] = {}
-        self._name = ""
+        self._spooled = spooled
+        self._text_left = MAX_TEXT
+
+    def open(self, head: PartHead) -> PartContent:
+        if head.filename is not None or head.name in self._file_fields:
+            return _File(head, self._spool, self._spooled, self.form)
+        return _Field(head.name, self)
+
+    def take_text(self, size: int) -> None:
+        self._text_left -= size
+        if self._text_left < 0:
+            raise MalformedFormError
+
+    def add_field(self, name: str, value: str) -> None:
+        self.form.fields.append((name, value))
+
+
+class _Field:
+    def __init__(self, name: str, parts: _Parts) -> None:
+        self._name = name
+        self._parts = parts
         self._value = bytearray()
-        self._file: IO[bytes] | None = None
-        self._upload: Upload | None = None
-        self._parser = MultipartParser(
-            boundary,
-            {
-                "on_part_begin": self._part_begin,
-                "on_header_field": self._header_field,
-                "on_header_value": self._header_value_part,
-                "on_header_end": self._header_end,
-                "on_headers_finished": self._headers_finished,
-                "on_part_data": self._part_data,
-                "on_part_end": self._part_end,
-                "on_end": self._end,
-            },
-        )
 
     def write(self, data: bytes) -> None:
-        try:
-            self._parser.write(data)
-        except MultipartParseError as error:
-            raise InvalidRequestError(UNPARSED) from error
+        self._parts.take_text(len(data))
+        self._value += data
 
-    def finish(self) -> Form:
-        if not self._ended:
-            raise InvalidRequestError(UNPARSED)
-        return self._form
+    def close(self) -> None:
+        self._parts.add_field(self._name, self._value.decode("utf-8", "replace"))
 
-    def remove_files(self) -> None:
-        if self._file:
-            self._file.close()
-        for path in self._paths:
-            path.unlink(missing_ok=True)
 
-    def _part_begin(self) -> None:
-        self._parts += 1
-        if self._parts > MAX_PARTS:
-            raise InvalidRequestError(UNPARSED)
-        self._headers = {}
-        self._value.clear()
+class _File:
+    """Its file on disk goes, complete or not, when `spooled` is closed."""
 
-    def _header_field(self, data: bytes, start: int, end: int) -> None:
-        self._header_name += data[start:end]
+    def __init__(self, head: PartHead, spool: Path, spooled: ExitStack, form: Form) -> None:
+        self._head = head
+        self._form = form
+        self._file = NamedTemporaryFile(dir=spool, delete=False)  # noqa: SIM115
+        self._path = Path(self._file.name)
+        spooled.callback(self._path.unlink, missing_ok=True)
+        spooled.callback(self._file.close)
 
-    def _header_value_part(self, data: bytes, start: int, end: int) -> None:
-        self._header_value += data[start:end]
+    def write(self, data: bytes) -> None:
+        self._file.write(data)
 
-    def _header_end(self) -> None:
-        self._headers[self._header_name.lower()] = self._header_value
-        self._header_name = self._header_value = b""
-
-    def _headers_finished(self) -> None:
-        _, options = parse_options_header(self._headers.get(b"content-disposition", b""))
-        if b"name" not in options:
-            raise InvalidRequestError(UNPARSED)
-        self._name = options[b"name"].decode("utf-8", "replace")
-        if b"filename" in options or self._name in self._file_fields:
-            self._open_file(options.get(b"filename"), self._headers.get(b"content-type"))
-
-    def _open_file(self, name: bytes | None, content_type: bytes | None) -> None:
-        self._file = NamedTemporaryFile(dir=self._spool, delete=False)  # noqa: SIM115
-        self._paths.append(Path(self._file.name))
-        self._upload = Upload(
-            self._paths[-1],
-            name.decode("utf-8", "replace") if name is not None else None,
-            content_type.decode("latin-1") if content_type is not None else None,
-            0,
+    def close(self) -> None:
+        size = self._file.tell()
+        self._file.close()
+        self._form.files[self._head.name] = Upload(
+            self._path, self._head.filename, self._head.content_type, size
         )
-
-    def _part_data(self, data: bytes, start: int, end: int) -> None:
-        if self._file:
-            self._file.write(data[start:end])
-        elif len(self._value) + end - start > MAX_FIELD:
-            raise InvalidRequestError(UNPARSED)
-        else:
-            self._value += data[start:end]
-
-    def _part_end(self) -> None:
-        if self._file and self._upload:
-            upload = self._upload
-            size = self._file.tell()
-            self._file.close()
-            self._file = self._upload = None
-            self._form.files[self._name] = Upload(
-                upload.path, upload.name, upload.content_type, size
-            )
-        else:
-            self._form.fields.append((self._name, self._value.decode("utf-8", "replace")))
-
-    def _end(self) -> None:
-        self._ended = True

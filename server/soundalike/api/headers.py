@@ -5,6 +5,7 @@ import time
 import uuid
 
 from starlette.datastructures import MutableHeaders
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from soundalike.api.errors import internal, render
@@ -52,6 +53,8 @@ class ServiceHeaders:
 
         try:
             await self._app(scope, receive, send_with_headers)
+        except ClientDisconnect:
+            log.info("%s %s: the client went away", scope["method"], scope["path"])
         except Exception:
             log.exception("%s %s failed (%s)", scope["method"], scope["path"], request_id)
             if answering:

@@ -10,11 +10,12 @@ from soundalike.api.connection import started, while_connected
 from soundalike.api.form import Form, Upload, received_form
 from soundalike.api.limits import charge
 from soundalike.api.service import Service
+from soundalike.contracts.chunking import Chunking, ServerVad
 from soundalike.contracts.terms import Endpoint, TranscriptionContract
 from soundalike.contracts.transcription import TranscriptionRequest, transcription_request
 from soundalike.contracts.uploads import check_duration, check_file, undecodable_audio
 from soundalike.contracts.validator import missing_file
-from soundalike.engines.base import TranscriptionJob
+from soundalike.engines.base import TranscriptionJob, VadSettings
 from soundalike.errors import ApiError, UndecodableAudioError
 from soundalike.formats import render
 from soundalike.formats.events import EVENT_STREAM_TYPE, TranscriptEvents, error_frame
@@ -70,7 +71,17 @@ def _job(upload: Upload, asked: TranscriptionRequest, task: Task) -> Transcripti
         word_timestamps="word" in asked.granularities,
         deltas=asked.stream,
         logprobs=asked.logprobs,
+        languages=asked.languages,
+        keywords=asked.keywords,
+        vad=_vad(asked.chunking),
+        normalize_loudness=asked.chunking == "auto",
     )
+
+
+def _vad(chunking: Chunking | None) -> VadSettings | None:
+    if not isinstance(chunking, ServerVad):
+        return None
+    return VadSettings(chunking.threshold, chunking.prefix_padding_ms, chunking.silence_duration_ms)
 
 
 async def _checked(
@@ -86,7 +97,9 @@ async def _checked(
                     check_duration(contract, event.duration, asked.chunking)
                 yield event
     except UndecodableAudioError:
-        raise undecodable_audio(contract) from None
+        if not contract.lenient:
+            raise undecodable_audio(contract) from None
+        yield Detected(language=None, duration=0.0)
 
 
 async def _whole(events: AsyncGenerator[TranscriptionEvent], task: Task) -> Transcript:

@@ -10,17 +10,21 @@ from soundalike.api.limits import RateLimiter
 from soundalike.runtime.base import Runtime
 from soundalike.served import ServedModels
 from soundalike.settings import Settings
+from soundalike.store.voices import Recordings
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """The running server, as an endpoint sees it. `spool` is the folder for uploads."""
+    """The running server, as an endpoint sees it. `spool` is the folder for uploads; `voices` are
+    the custom ones, by their samples."""
 
     settings: Settings
     runtime: Runtime
     models: ServedModels
     spool: Path
     limiter: RateLimiter
+    consents: Recordings
+    voices: Recordings
 
 
 def _service(request: Request) -> Service:

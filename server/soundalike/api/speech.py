@@ -1,6 +1,6 @@
 """`POST /v1/audio/speech`."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
@@ -8,12 +8,13 @@ from fastapi.responses import StreamingResponse
 from soundalike.api.bodies import json_object
 from soundalike.api.connection import started
 from soundalike.api.limits import charge
-from soundalike.api.service import CurrentService
-from soundalike.contracts.speech import speech_request
+from soundalike.api.service import CurrentService, Service
+from soundalike.contracts.speech import bound_voice, speech_request
 from soundalike.contracts.terms import SpeechFormat
 from soundalike.engines.base import SpeechJob
 from soundalike.errors import ApiError
 from soundalike.formats.events import EVENT_STREAM_TYPE, SpeechEvents, error_frame
+from soundalike.store.voices import Recording
 
 router = APIRouter(tags=["Audio"])
 
@@ -39,10 +40,12 @@ async def create_speech(request: Request, service: CurrentService) -> Response:
     contract, local = service.models.find_speech(body.get("model"))
     capabilities = await service.runtime.capabilities("speech", local)
     voices = tuple(voice.id for voice in capabilities.voices)
-    asked = speech_request(contract, body.get("model", ""), body, voices)
+    custom = _custom_voice(service, body.get("voice"))
+    known = (*voices, custom.id) if custom else voices
+    asked = speech_request(contract, body.get("model", ""), body, known)
     job = SpeechJob(
         text=asked.input,
-        voice=asked.voice,
+        voice=bound_voice(custom.name, custom.sha256, voices) if custom else asked.voice,
         format=asked.response_format,
         speed=asked.speed,
         instructions=asked.instructions,
@@ -55,6 +58,12 @@ async def create_speech(request: Request, service: CurrentService) -> Response:
         _as_events(audio, events),
         headers={"content-type": EVENT_STREAM_TYPE, "cache-control": "no-store"},
     )
+
+
+def _custom_voice(service: Service, voice: object) -> Recording | None:
+    """The stored voice that `{"id": ...}` names, if there is one."""
+    id_ = voice.get("id") if isinstance(voice, Mapping) else None
+    return service.voices.find(id_) if isinstance(id_, str) else None
 
 
 async def _as_events(audio: AsyncIterator[bytes], events: SpeechEvents) -> AsyncIterator[bytes]:

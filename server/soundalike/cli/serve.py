@@ -120,7 +120,7 @@ def banner(settings: Settings, models: ServedModels, base_url: str) -> str:
 
 def _row(name: str, text: str) -> str:
     """A row of the banner, wrapped and aligned."""
-    lines = textwrap.wrap(text, 80)
+    lines = textwrap.wrap(text, 80, break_on_hyphens=False)
     return "\n".join(
         f"  {click.style(f'{label:14}', bold=True)} {line}"
         for label, line in zip([name, *[""] * (len(lines) - 1)], lines, strict=True)

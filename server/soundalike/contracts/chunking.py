@@ -40,19 +40,19 @@ _REFUSED = Refusal(  # chosen: the service's wording is not recorded
 
 
 def chunking_strategy(form: Mapping[str, Sequence[str]]) -> Chunking | None:
-    """The strategy that a form asks for, if any.
+    """The strategy that a form asks for, if any; the last one where it was sent more than once.
 
     Raises:
         InvalidRequestError: it is neither `auto` nor a `server_vad` with numbers in their range.
     """
-    plain = next(iter(form.get(_FIELD, ())), "")
+    plain = next(reversed(form.get(_FIELD, ())), "")
     if plain == "auto":
         return "auto"
     if plain:
         return _server_vad(_json_object(plain))
     prefix = f"{_FIELD}["
     parts: dict[str, object] = {
-        name.removeprefix(prefix).removesuffix("]"): values[0]
+        name.removeprefix(prefix).removesuffix("]"): values[-1]
         for name, values in form.items()
         if name.startswith(prefix) and values
     }

@@ -61,9 +61,22 @@ def transcription_contract(
     return contract
 
 
+def schema_contract(model: str | None, usual: _C) -> _C:
+    """The contract of any name at all, under the rules of the schema: that of the public model of
+    this name and kind, or else the usual one, widened.
+
+    Raises:
+        InvalidRequestError: no model was named.
+    """
+    if not model:
+        raise _no_model()
+    known = PUBLIC_MODELS[model].contract if model in PUBLIC_MODELS else usual
+    return (known if isinstance(known, type(usual)) else usual).widened()
+
+
 def _contract(model: str | None, endpoint: Endpoint, local: LocalModels, kind: type[_C]) -> _C:
     if not model:
-        raise InvalidRequestError("you must provide a model parameter")
+        raise _no_model()
     contract: Contract
     if model in PUBLIC_MODELS:
         contract = PUBLIC_MODELS[model].contract
@@ -85,6 +98,10 @@ def _is_served_elsewhere(model: str) -> bool:
     if _REALTIME_AUDIO.match(model):
         return True
     return bool(_ELSEWHERE.match(model)) and not _MISSPELT_AUDIO.search(model)
+
+
+def _no_model() -> InvalidRequestError:
+    return InvalidRequestError("you must provide a model parameter")
 
 
 def _wrong_endpoint(endpoint: Endpoint) -> NotFoundError:

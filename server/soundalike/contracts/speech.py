@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import cast
 
+from soundalike.contracts.table import BUILT_IN_VOICES
 from soundalike.contracts.terms import SPEECH_FORMATS, Refusal, SpeechContract, SpeechFormat
 from soundalike.contracts.validator import (
     Fault,
@@ -81,6 +83,19 @@ def speech_request(
     )
 
 
+def bound_voice(name: str, digest: str, local: Sequence[str]) -> str:
+    """The local voice that speaks for one which no engine has: its namesake, whatever the case, or
+    else a built-in voice, always the same for the same digest.
+
+    Args:
+        digest: SHA-256 in hexadecimal digits.
+        local: the voices that the engine has.
+    """
+    namesakes = {voice.casefold(): voice for voice in local}
+    chosen = BUILT_IN_VOICES[int(digest, 16) % len(BUILT_IN_VOICES)]
+    return namesakes.get(name.casefold(), chosen)
+
+
 def unknown_voice(voice: str, voices: Sequence[str]) -> InvalidRequestError:
     """The refusal of a voice that is not among `voices`, naming those that are."""
     quoted = [f"'{name}'" for name in voices]
@@ -93,7 +108,7 @@ def _faults(contract: SpeechContract, body: Mapping[str, object]) -> list[Fault]
     found: list[Fault | None] = []
     if "input" in body:
         longest = contract.max_characters
-        found.append(string_fault("input", body["input"], longest, empty=False))
+        found.append(string_fault("input", body["input"], longest, empty=contract.lenient))
     else:
         found.append(_missing("input"))
     found.append(_voice_fault(contract, body["voice"]) if "voice" in body else _missing("voice"))
@@ -136,4 +151,6 @@ def _voice(contract: SpeechContract, voice: object, others: Sequence[str]) -> st
         name = str(voice)
         if name in named:
             return name
+    if contract.lenient:
+        return bound_voice(name, sha256(name.encode(errors="replace")).hexdigest(), others)
     raise unknown_voice(name, named)

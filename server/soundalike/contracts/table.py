@@ -40,13 +40,11 @@ TTS_1 = SpeechContract(
     instructions=False,
     events=False,  # chosen: documented as unsupported; the wording of a refusal is not recorded
 )
-GPT_4O_MINI_TTS = SpeechContract(
-    voices=(
-        *("alloy", "echo", "fable", "onyx", "nova", "shimmer", "coral"),
-        *("verse", "ballad", "ash", "sage", "marin", "cedar"),
-    ),
-    max_tokens=2000,
+BUILT_IN_VOICES = (
+    *("alloy", "echo", "fable", "onyx", "nova", "shimmer", "coral"),
+    *("verse", "ballad", "ash", "sage", "marin", "cedar"),
 )
+GPT_4O_MINI_TTS = SpeechContract(voices=BUILT_IN_VOICES, max_tokens=2000)
 LOCAL_SPEECH = SpeechContract(voices=None)
 
 # Transcription -----------------------------------------------------------------------------------

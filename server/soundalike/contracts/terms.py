@@ -1,13 +1,16 @@
 """What a contract can say: the fields of the table, and how a refusal is worded."""
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import Literal, Self, get_args
 
 from soundalike.errors import InvalidRequestError
 from soundalike.formats import ResponseFormat
 from soundalike.formats.usage import UsageKind
 
 Endpoint = Literal["speech", "transcriptions", "translations"]
+Rules = Literal["service", "schema"]
+"""What is refused: all that the live service refuses, or only what the formal schema does."""
+
 SpeechFormat = Literal["mp3", "opus", "aac", "flac", "wav", "pcm"]
 
 SPEECH_FORMATS: tuple[SpeechFormat, ...] = ("mp3", "opus", "aac", "flac", "wav", "pcm")
@@ -41,6 +44,8 @@ class SpeechContract:
         max_tokens: longest `input`, in tokens.
         instructions: they are heeded; else ignored.
         events: `stream_format=sse` is served; else refused.
+        lenient: nothing that the formal schema admits is refused: any voice speaks, and so does no
+            text at all.
     """
 
     voices: tuple[str, ...] | None
@@ -50,6 +55,19 @@ class SpeechContract:
     max_tokens: int | None = None
     instructions: bool = True
     events: bool = True
+    lenient: bool = False
+
+    def widened(self) -> Self:
+        """The contract under the rules of the schema."""
+        return replace(
+            self,
+            voices=None,
+            voices_checked_early=False,
+            custom_voices=True,
+            max_tokens=None,
+            events=True,
+            lenient=True,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +93,8 @@ class TranscriptionContract:
         bad_extension: the refusal of an extension.
         empty_file: the refusal of a file of no bytes.
         undecodable: the refusal of a file without audio that can be decoded.
+        lenient: nothing that the formal schema admits is refused: any bytes are a file, a language
+            that nobody knows is left to detection.
     """
 
     endpoints: frozenset[Endpoint]
@@ -95,6 +115,19 @@ class TranscriptionContract:
     chunking_above: float | None = None
     max_seconds: float | None = None
     any_container: bool = False
+    lenient: bool = False
+
+    def widened(self) -> Self:
+        """The contract under the rules of the schema. The answers stay those of the model."""
+        return replace(
+            self,
+            endpoints=frozenset({"transcriptions", "translations"}),
+            formats=get_args(ResponseFormat),
+            hints=True,
+            chunking_above=None,
+            max_seconds=None,
+            lenient=True,
+        )
 
 
 Contract = SpeechContract | TranscriptionContract

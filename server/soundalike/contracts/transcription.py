@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import cast
 
 from soundalike.contracts.chunking import Chunking, chunking_strategy
+from soundalike.contracts.speakers import check_speakers, speaker_faults
 from soundalike.contracts.terms import Endpoint, Refusal, TranscriptionContract
 from soundalike.contracts.validator import (
     Fault,
@@ -98,12 +99,12 @@ def transcription_request(
     """
     if faults := _faults(form, endpoint):
         raise validator_error(faults)
-    response_format = cast("ResponseFormat", _first(form, "response_format") or "json")
+    response_format = cast("ResponseFormat", _last(form, "response_format") or "json")
     check_response_format(contract, model, response_format)
     request = TranscriptionRequest(
         response_format=response_format,
-        prompt=_first(form, "prompt"),
-        temperature=number(_first(form, "temperature")) or 0.0,
+        prompt=_last(form, "prompt"),
+        temperature=number(_last(form, "temperature")) or 0.0,
     )
     return request if endpoint == "translations" else _transcription(contract, form, request)
 
@@ -123,6 +124,8 @@ def check_diarization(
 ) -> None:
     """Refuses what a model that tells speakers apart does not take. The messages were seen, their
     param and code were not."""
+    if contract.lenient:
+        return
     if contract.diarizes and prompt:
         raise _NO_PROMPT.error()
     if contract.diarizes and logprobs:
@@ -144,6 +147,8 @@ def _transcription(
     """The request, with the fields that translations do not have."""
     logprobs = "logprobs" in form.get("include[]", ())
     check_diarization(contract, prompt=request.prompt, logprobs=logprobs)
+    if "diarized_json" in contract.formats and not contract.lenient:
+        check_speakers(form)
     language, languages, keywords = _hints(contract, form)
     granularities = cast("Sequence[Granularity]", form.get("timestamp_granularities[]", ()))
     verbose = request.response_format == "verbose_json"
@@ -164,9 +169,12 @@ def _hints(
     contract: TranscriptionContract, form: Form
 ) -> tuple[str | None, tuple[str, ...], tuple[str, ...]]:
     """`language`, `languages` and `keywords`, which exclude or allow one another by model."""
-    language = _first(form, "language")
+    language = _last(form, "language")
     languages = tuple(form.get("languages[]", form.get("languages", ())))
     keywords = tuple(form.get("keywords[]", ()))
+    if contract.lenient:
+        known = tuple(code for code in languages if code in contract.languages)
+        return language if language in contract.languages else None, known, keywords
     for field, given in (("keywords", keywords), ("languages", languages)):
         if given and not contract.hints:
             raise _NO_HINT[field].error()
@@ -184,14 +192,15 @@ def _hints(
 
 def _faults(form: Form, endpoint: Endpoint) -> list[Fault]:
     found: list[Fault | None] = []
-    response_format = _first(form, "response_format")
+    response_format = _last(form, "response_format")
     if response_format and response_format not in FORMATS[endpoint]:
         found.append(enum_fault("response_format", FORMATS[endpoint]))
-    if temperature := _first(form, "temperature"):
+    if temperature := _last(form, "temperature"):
         found.append(number_fault("temperature", temperature, 0, 1))
     if endpoint == "transcriptions":
         if not set(form.get("timestamp_granularities[]", ())) <= set(GRANULARITIES):
             found.append(enum_fault("timestamp_granularities", GRANULARITIES))
+        found.extend(speaker_faults(form))
         if _lower(form, "stream") not in _TRUE | _FALSE:
             message = "Input should be a valid boolean, unable to interpret input"
             found.append(fault("bool_parsing", "stream", message))
@@ -199,10 +208,11 @@ def _faults(form: Form, endpoint: Endpoint) -> list[Fault]:
 
 
 def _lower(form: Form, field: str) -> str:
-    return (_first(form, field) or "").lower()
+    return (_last(form, field) or "").lower()
 
 
-def _first(form: Form, field: str) -> str | None:
-    """A field's value; an empty one is as good as none."""
+def _last(form: Form, field: str) -> str | None:
+    """A field's value, the last one where it was sent more than once; an empty one is as good as
+    none."""
     values = form.get(field)
-    return values[0] or None if values else None
+    return values[-1] or None if values else None

@@ -27,8 +27,14 @@ def validator_error(faults: Iterable[Fault]) -> ValidationError:
 
 
 def missing_file() -> ValidationError:
-    details = fault("missing", "file", "Field required")
-    return ValidationError(str([{**details, "input": None}]))
+    """The error for a form without its file."""
+    return missing_fields(["file"])
+
+
+def missing_fields(fields: Iterable[str]) -> ValidationError:
+    """The error for a form without fields that it must have; only here is `input` told."""
+    faults = [fault("missing", field, "Field required") for field in fields]
+    return ValidationError(str([{**one, "input": None} for one in faults]))
 
 
 def enum_fault(field: str, choices: Sequence[str]) -> Fault:

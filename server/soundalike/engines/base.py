@@ -34,10 +34,31 @@ class SpeechJob:
 
 
 @dataclass(frozen=True, slots=True)
+class VadSettings:
+    """Where a voice activity detector cuts a recording.
+
+    Attributes:
+        threshold: the probability, 0 to 1, from which on sound is speech.
+        prefix_padding_ms: milliseconds kept ahead of speech.
+        silence_duration_ms: milliseconds of silence that end a clip, and are kept after it.
+    """
+
+    threshold: float
+    prefix_padding_ms: int
+    silence_duration_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class TranscriptionJob:
     """An uploaded file to be recognised. `path` is any container that FFmpeg can read.
 
-    `temperature` 0 means: start at 0 and fall back to higher ones where decoding fails.
+    Attributes:
+        languages: those that may be spoken, where `language` does not say which one is; empty for
+            any. ISO 639-1 codes, as `language`.
+        keywords: words and phrases that are likely to be said, as they are to be spelled.
+        temperature: 0 means to start at 0 and to fall back to higher ones where decoding fails.
+        vad: where to cut the recording; None leaves it to the engine.
+        normalize_loudness: quiet recordings are made louder and loud ones quieter first.
     """
 
     path: Path
@@ -48,6 +69,10 @@ class TranscriptionJob:
     word_timestamps: bool = False
     deltas: bool = False
     logprobs: bool = False
+    languages: tuple[str, ...] = ()
+    keywords: tuple[str, ...] = ()
+    vad: VadSettings | None = None
+    normalize_loudness: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from soundalike.audio.pcm import RECOGNITION_RATE, Samples
+from soundalike.engines.base import VadSettings
 
 MAX_CLIP = 30 * RECOGNITION_RATE
 """Samples of Whisper's window."""
@@ -44,33 +45,53 @@ def joined(regions: Sequence[Clip]) -> list[Clip]:
     return clips
 
 
-def speech_regions(audio: Samples) -> list[Clip]:
+def padded(regions: Sequence[Clip], vad: VadSettings, length: int) -> list[Clip]:
+    """Stretches of bare speech with the air that the settings give them, as far as there is any:
+    none reaches into the next, beyond the recording of `length` samples, or beyond a window."""
+    ahead = vad.prefix_padding_ms * RECOGNITION_RATE // 1000
+    after = vad.silence_duration_ms * RECOGNITION_RATE // 1000
+    clips: list[Clip] = []
+    latest = [*(region.start for region in regions[1:]), length]
+    for region, limit in zip(regions, latest, strict=False):
+        end = min(region.end + after, limit, region.start + MAX_CLIP)
+        earliest = clips[-1].end if clips else 0
+        clips.append(Clip(max(region.start - ahead, earliest, end - MAX_CLIP), end))
+    return clips
+
+
+def speech_regions(audio: Samples, vad: VadSettings | None = None) -> list[Clip]:
     """Stretches of speech of at most 30 s each, with some air around them (Silero VAD)."""
     from faster_whisper.vad import VadOptions, get_speech_timestamps
 
-    found = get_speech_timestamps(
-        audio,
-        VadOptions(
-            threshold=0.5,
-            neg_threshold=0.2,
-            min_silence_duration_ms=300,
-            speech_pad_ms=400,
-            max_speech_duration_s=MAX_CLIP / RECOGNITION_RATE,
-        ),
+    options = VadOptions(
+        threshold=0.5,
+        neg_threshold=0.2,
+        min_silence_duration_ms=300,
+        speech_pad_ms=400,
+        max_speech_duration_s=MAX_CLIP / RECOGNITION_RATE,
     )
-    return [Clip(int(region["start"]), int(region["end"])) for region in found]
+    if vad is not None:
+        options.threshold = vad.threshold
+        options.neg_threshold = None  # a little below the threshold
+        options.min_silence_duration_ms = vad.silence_duration_ms
+        options.speech_pad_ms = 0
+    found = get_speech_timestamps(audio, options)
+    regions = [Clip(int(region["start"]), int(region["end"])) for region in found]
+    return regions if vad is None else padded(regions, vad, len(audio))
 
 
-def speech_clips(audio: Samples) -> Iterator[Clip]:
+def speech_clips(audio: Samples, vad: VadSettings | None = None) -> Iterator[Clip]:
     """The clips of a recording in order, none overlapping; none at all where nobody speaks.
 
     Args:
         audio: 16 kHz mono.
+        vad: every silence that it tells of ends a clip; None joins what fits one window.
     """
     begin = 0
     while begin < len(audio):
         end = min(begin + BLOCK, len(audio))
-        clips = [clip.shifted(begin) for clip in joined(speech_regions(audio[begin:end]))]
+        regions = speech_regions(audio[begin:end], vad)
+        clips = [clip.shifted(begin) for clip in (joined(regions) if vad is None else regions)]
         begin = end
         if clips and end < len(audio) and end - clips[-1].end < MAX_GAP:
             begin = clips.pop().start  # it may go on in the next block

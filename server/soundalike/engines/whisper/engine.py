@@ -1,10 +1,11 @@
 """The transcription engine itself: from a job to its events."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from copy import copy
 from dataclasses import replace
 from typing import Any, ClassVar
 
+from soundalike.audio.loudness import normalized
 from soundalike.audio.pcm import RECOGNITION_RATE, Samples
 from soundalike.engines.base import EngineConfig, TranscriptionJob
 from soundalike.engines.whisper.clips import MAX_CLIP, speech_clips
@@ -18,6 +19,9 @@ from soundalike.transcript import Detected, Segment, TranscriptionEvent
 FALLBACK_TEMPERATURES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 """Tried in turn until the text is neither repetitive nor improbable (Radford et al., "Robust
 Speech Recognition via Large-Scale Weak Supervision", 2022, section 4.5)."""
+
+MAX_PROMPT = 223
+"""Tokens that faster-whisper keeps of a prompt: half of the decoder's 448, less one."""
 
 
 class WhisperEngine:
@@ -62,14 +66,18 @@ class WhisperEngine:
             audio: the decoded upload, 16 kHz mono, of any length.
 
         Raises:
-            InvalidRequestError: the weights do not know the job's language.
+            InvalidRequestError: the weights do not know the job's language, or none of those that
+                may be spoken.
         """
-        self._check_language(job.language)
+        possible = self._possible_languages(job)
+        if job.normalize_loudness:
+            audio = normalized(audio)
         duration = len(audio) / RECOGNITION_RATE
         language = job.language
         last: Segment | None = None
-        for clip in speech_clips(audio):
-            spoken = language or self._spoken_language(audio[clip.start : clip.start + MAX_CLIP])
+        for clip in speech_clips(audio, job.vad):
+            window = audio[clip.start : clip.start + MAX_CLIP]
+            spoken = language or self._spoken_language(window, possible)
             for found in self._recognise(job, spoken, audio[clip.start : clip.end]):
                 if last is None:
                     language = spoken
@@ -101,32 +109,45 @@ class WhisperEngine:
             temperature=job.temperature if sampled else FALLBACK_TEMPERATURES,
             # what went wrong in one clip stays there
             condition_on_previous_text=False,
-            initial_prompt=self._prompt(job.prompt),
+            initial_prompt=self._prompt(job),
             word_timestamps=job.word_timestamps,
         )
         return iter(segments)
 
-    def _spoken_language(self, audio: Samples) -> str:
-        """What is spoken in a window that begins with speech. It may go on beyond the first clip,
-        which can be a single word, too little to tell a language by."""
-        if not self._model.model.is_multilingual:
-            return "en"
-        language, _, _ = self._model.detect_language(audio=audio)
-        return str(language)
+    def _spoken_language(self, audio: Samples, possible: Sequence[str]) -> str:
+        """What is spoken in a window that begins with speech, the likeliest of the possible ones.
+        It may go on beyond the first clip, which can be a single word, too little to tell a
+        language by."""
+        if len(possible) == 1:
+            return possible[0]
+        _, _, probabilities = self._model.detect_language(audio=audio)
+        # the likeliest comes first
+        return next(str(language) for language, _ in probabilities if language in possible)
 
-    def _prompt(self, prompt: str | None) -> list[int] | None:
-        """As tokens, so that a prompt that spells control tokens cannot steer the decoder."""
-        if not prompt or not prompt.strip():
-            return None
-        encoded = self._tokenizer.encode(f" {prompt.strip()}", add_special_tokens=False)
+    def _prompt(self, job: TranscriptionJob) -> list[int] | None:
+        """What the decoder takes for the text before its window, and follows in its spelling."""
+        keywords = ", ".join(filter(None, map(str.strip, job.keywords)))
+        listed = self._text_tokens(f"Keywords: {keywords}." if keywords else "")
+        said = self._text_tokens(job.prompt or "")
+        listed = listed[: MAX_PROMPT - min(len(said), MAX_PROMPT // 2)]
+        return [*listed, *said[len(listed) - MAX_PROMPT :]] or None
+
+    def _text_tokens(self, text: str) -> list[int]:
+        """No control tokens, even where the text spells them: they would steer the decoder."""
+        if not text.strip():
+            return []
+        encoded = self._tokenizer.encode(f" {text.strip()}", add_special_tokens=False)
         return self._vocabulary.text_tokens(encoded.ids)
 
-    def _check_language(self, language: str | None) -> None:
+    def _possible_languages(self, job: TranscriptionJob) -> tuple[str, ...]:
         known = self.languages()
-        if language is not None and language not in known:
+        asked = (job.language,) if job.language else job.languages
+        possible = tuple(code for code in asked if code in known)
+        if asked and not possible:
             raise InvalidRequestError(
-                f"Language {language!r} is not supported by this model. Supported languages: "
+                f"Language {asked[0]!r} is not supported by this model. Supported languages: "
                 f"{', '.join(known)}.",
                 param="language",
                 code="unsupported_value",
             )
+        return possible or known
