@@ -2,6 +2,7 @@
 
 import json
 import logging
+import math
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
@@ -56,7 +57,8 @@ def render(error: ApiError) -> Response:
     response = Response(text.encode("utf-8", "surrogatepass"), status_code=error.status)
     response.headers["content-type"] = content_type
     if error.retry_after is not None:
-        response.headers["retry-after"] = str(max(1, round(error.retry_after)))
+        # Rounded up: who comes back even a moment too early is refused again.
+        response.headers["retry-after"] = str(max(1, math.ceil(error.retry_after)))
     return response
 
 
@@ -76,7 +78,7 @@ def from_http(request: Request, exception: HTTPException) -> ApiError:
 
 
 def internal(request_id: str) -> ServerError:
-    """What a client is told of a fault that nobody foresaw."""
+    """What a client is told of a fault of the server's own."""
     return ServerError(
         "The server had an error processing your request. Sorry about that! You can retry your "
         "request, or contact us through our help center at help.openai.com if you keep seeing "
@@ -90,7 +92,10 @@ def install(app: FastAPI) -> None:
     async def api_error(request: Request, exception: Exception) -> Response:
         assert isinstance(exception, ApiError)
         if exception.status >= 500:
-            log.error("%s %s: %s", request.method, request.url.path, exception.message)
+            where = f"{request.method} {request.url.path}"
+            log.error("%s: %s (%s)", where, exception.message, request.state.request_id)
+        if exception.status == 500:  # the reason is the operator's business, and in the log
+            return render(internal(request.state.request_id))
         return render(exception)
 
     async def http_exception(request: Request, exception: Exception) -> Response:

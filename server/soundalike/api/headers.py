@@ -4,7 +4,7 @@ import logging
 import time
 import uuid
 
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -33,7 +33,7 @@ class ServiceHeaders:
             return
         started = time.perf_counter()
         request_id = f"req_{uuid.uuid4().hex}"
-        scope.setdefault("state", {})
+        scope.setdefault("state", {})["request_id"] = request_id
         answering = False
 
         async def send_with_headers(message: Message) -> None:
@@ -45,9 +45,9 @@ class ServiceHeaders:
                 headers["x-request-id"] = request_id
                 headers["openai-processing-ms"] = str(round(spent))
                 headers["openai-version"] = VERSION
-                headers["openai-organization"] = ORGANIZATION
-                headers["openai-project"] = PROJECT
                 headers["x-content-type-options"] = "nosniff"
+                headers["access-control-expose-headers"] = "X-Request-ID"
+                headers.update(_account(scope))
                 headers.update(scope["state"].get("quota", {}))
             await send(message)
 
@@ -60,3 +60,15 @@ class ServiceHeaders:
             if answering:
                 raise  # too late for an answer: the client must see the stream break
             await render(internal(request_id))(scope, receive, send_with_headers)
+
+
+def _account(scope: Scope) -> dict[str, str]:
+    """Whose request it is, as the request itself says or else by names of our own. Only the audio
+    routes tell, and only to a key that is good: the live service's gateway does not know it."""
+    if "key" not in scope["state"] or "/audio/" not in scope["path"]:
+        return {}
+    sent = Headers(scope=scope)
+    return {
+        "openai-organization": sent.get("openai-organization") or ORGANIZATION,
+        "openai-project": sent.get("openai-project") or PROJECT,
+    }
