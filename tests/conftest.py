@@ -9,11 +9,36 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
+import yaml
+from jsonschema import Draft202012Validator
+from referencing import Registry, Resource
+from referencing.jsonschema import DRAFT202012
 
 CHECKOUT = Path(__file__).parents[1]
+OFFICIAL = CHECKOUT.parent / "shared" / "reference" / "openai-audio.yaml"
+
+
+class Validate(Protocol):
+    def __call__(self, schema: str, value: Any) -> None: ...
+
+
+@pytest.fixture(scope="session")
+def validate() -> Validate:
+    """Holds a value against a schema of OpenAI's own OpenAPI document."""
+    if not OFFICIAL.is_file():
+        pytest.skip("needs ../shared/reference beside the checkout")
+    document = yaml.safe_load(OFFICIAL.read_text("utf-8"))
+    resource = Resource.from_contents(document, default_specification=DRAFT202012)
+    registry: Registry[Any] = Registry().with_resource("urn:spec", resource)
+
+    def check(schema: str, value: Any) -> None:
+        reference = {"$ref": f"urn:spec#/components/schemas/{schema}"}
+        Draft202012Validator(reference, registry=registry).validate(value)
+
+    return check
 
 
 @pytest.fixture(scope="session")

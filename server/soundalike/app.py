@@ -25,10 +25,8 @@ from soundalike.api.limits import RateLimiter
 from soundalike.api.openapi import document
 from soundalike.api.service import Service
 from soundalike.runtime.base import Runtime
-from soundalike.runtime.local import LocalRuntime
-from soundalike.served import served_models
+from soundalike.served import local_runtime, served_models
 from soundalike.settings import Settings
-from soundalike.store.folder import ModelStore
 from soundalike.store.voices import Recordings
 
 ENDPOINTS = (speech, transcriptions, translations, voices, voice_consents, models)
@@ -40,13 +38,8 @@ def create_app(settings: Settings, runtime: Runtime | None = None) -> FastAPI:
     Args:
         runtime: what runs the jobs; by default one for this machine, as the settings say.
     """
-    weights = {model.id: model.path for model in ModelStore(settings.models).models()}
-    served = served_models(settings, weights)
-    running = runtime or LocalRuntime(
-        served.deployments,
-        inline=settings.runtime == "inline",
-        idle_unload=settings.idle_unload,
-    )
+    served = served_models(settings)
+    running = runtime or local_runtime(settings, served)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:

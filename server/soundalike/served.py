@@ -15,7 +15,9 @@ from soundalike.contracts.table import LOCAL_SPEECH, LOCAL_TRANSCRIPTION, PUBLIC
 from soundalike.contracts.terms import Endpoint, Rules, SpeechContract, TranscriptionContract
 from soundalike.engines.base import EngineConfig
 from soundalike.runtime.base import Deployment
+from soundalike.runtime.local import LocalRuntime
 from soundalike.settings import Settings
+from soundalike.store.folder import ModelStore
 
 SPEECH_DEPTH = 64
 """Utterances that a speech host interleaves: an engine that speaks hundreds of times faster than
@@ -93,13 +95,12 @@ class ServedModels:
         return ids | {d.id: d.kind for d in self.deployments if d.kind == wanted}
 
 
-def served_models(settings: Settings, weights: Mapping[str, Path]) -> ServedModels:
-    """OpenAI's model ids on the engines that the settings name, and every local model under its
-    own id.
-
-    Args:
-        weights: the models of the store, id to folder.
-    """
+def served_models(settings: Settings) -> ServedModels:
+    """OpenAI's model ids on the engines that the settings name, and every model of the store
+    under its own id."""
+    weights: dict[str, Path] = {}
+    if settings.transcription_engine_name == WHISPER:
+        weights = {model.id: model.path for model in ModelStore(settings.models).models()}
     speech = _speech_deployment(settings)
     transcription = tuple(_transcription_deployments(settings, weights))
     return ServedModels(
@@ -107,6 +108,15 @@ def served_models(settings: Settings, weights: Mapping[str, Path]) -> ServedMode
         transcription=next((d.id for d in transcription if d.preload), settings.whisper_model),
         deployments=(speech, *transcription),
         rules=settings.rules,
+    )
+
+
+def local_runtime(settings: Settings, models: ServedModels) -> LocalRuntime:
+    """What runs the local models on this machine."""
+    return LocalRuntime(
+        models.deployments,
+        inline=settings.runtime == "inline",
+        idle_unload=settings.idle_unload,
     )
 
 

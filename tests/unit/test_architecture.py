@@ -20,7 +20,7 @@ ALLOWED: dict[str, set[str]] = {
     "doctor": {"probes", "store"},
     "settings": {"store"},
     "runtime": {"audio", "engines", "errors", "transcript"},
-    "served": {"contracts", "engines", "runtime", "settings"},
+    "served": {"contracts", "engines", "runtime", "settings", "store"},
     "api": {
         *("contracts", "engines", "errors", "formats", "runtime", "served", "settings"),
         *("store", "transcript"),

@@ -2,12 +2,9 @@
 
 import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
-from jsonschema import Draft202012Validator
 from openai.types.audio import (
     Transcription,
     TranscriptionDiarized,
@@ -16,16 +13,12 @@ from openai.types.audio import (
     TranslationVerbose,
 )
 from pydantic import TypeAdapter
-from referencing import Registry, Resource
-from referencing.jsonschema import DRAFT202012
 
 from soundalike.formats import RenderOptions, ResponseFormat, render
 from soundalike.formats.events import SpeechEvents, TranscriptEvents
 from soundalike.transcript import Delta, Detected, Segment, TokenLogprob, Transcript, Word
 
 Validate = Callable[[str, Any], None]
-
-SPEC = Path(__file__).parents[3] / "shared" / "reference" / "openai-audio.yaml"
 
 LOGPROBS = (
     TokenLogprob(" Hi", -0.1, tuple(b" Hi")),
@@ -44,21 +37,6 @@ OPTIONS = [
     RenderOptions(languages=True, granularities=frozenset({"word"})),
     RenderOptions(granularities=frozenset({"word", "segment"})),
 ]
-
-
-@pytest.fixture(scope="module")
-def validate() -> Validate:
-    if not SPEC.is_file():
-        pytest.skip("needs ../shared/reference beside the checkout")
-    document = yaml.safe_load(SPEC.read_text("utf-8"))
-    resource = Resource.from_contents(document, default_specification=DRAFT202012)
-    registry: Registry[Any] = Registry().with_resource("urn:spec", resource)
-
-    def check(schema: str, value: Any) -> None:
-        reference = {"$ref": f"urn:spec#/components/schemas/{schema}"}
-        Draft202012Validator(reference, registry=registry).validate(value)
-
-    return check
 
 
 @pytest.mark.parametrize("options", OPTIONS)

@@ -19,11 +19,9 @@ def models(**given: Any) -> None:
 
     from soundalike.contracts.terms import SpeechContract, TranscriptionContract
     from soundalike.served import served_models
-    from soundalike.store.folder import ModelStore
 
     settings = read_settings(**given)
-    store = ModelStore(settings.models)
-    served = served_models(settings, {model.id: model.path for model in store.models()})
+    served = served_models(settings)
     table = Table("Model id", "Does", "Behind it", box=None, header_style="bold")
     for name in (*served.public(SpeechContract), served.speech):
         table.add_row(name, "speech", served.speech)
@@ -57,7 +55,7 @@ async def _voices(settings: Settings) -> Any:
     from soundalike.runtime.local import LocalRuntime
     from soundalike.served import served_models
 
-    speech = served_models(settings, {}).deployments[0]
+    speech = served_models(settings).deployments[0]
     runtime = LocalRuntime([speech])
     try:
         return (await runtime.capabilities("speech", speech.id)).voices

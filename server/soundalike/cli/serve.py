@@ -6,15 +6,19 @@ import signal
 import socket
 import sys
 import textwrap
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from soundalike.cli.options import read_settings, setting_options
 from soundalike.cli.pull import pull_missing
 from soundalike.errors import ApiError
-from soundalike.served import ServedModels
+from soundalike.runtime.local import LocalRuntime
+from soundalike.served import ServedModels, local_runtime, served_models
 from soundalike.settings import Settings
+
+if TYPE_CHECKING:
+    import uvicorn
 
 
 @click.command()
@@ -55,35 +59,42 @@ def _listen(settings: Settings) -> socket.socket:
 
 
 async def _serve(settings: Settings, listening: socket.socket) -> None:
-    import uvicorn
-
-    from soundalike.app import create_app
-
-    app = create_app(settings)
-    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
-    started = asyncio.Event()
-
-    class Server(uvicorn.Server):
-        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-            await super().startup(sockets)
-            started.set()
-
-    server = Server(uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=30))
+    models = served_models(settings)
+    runtime = local_runtime(settings, models)
+    starting = asyncio.create_task(runtime.start())
+    # The hosts load their engines in processes of their own while this one loads the web stack.
+    await asyncio.sleep(0.01)
+    server, listens = _server(settings, runtime)
     serving = asyncio.create_task(server.serve(sockets=[listening]))
-    starting = asyncio.create_task(started.wait())
-    await asyncio.wait({serving, starting}, return_when=asyncio.FIRST_COMPLETED)
-    starting.cancel()
     try:
-        if not serving.done():
-            await app.state.service.runtime.start()
-            host, port = listening.getsockname()[:2]
-            base_url = f"http://{_url_host(host)}:{port}/v1"
-            click.echo(banner(settings, app.state.service.models, base_url))
+        await starting
+        await listens.wait()
+        host, port = listening.getsockname()[:2]
+        click.echo(banner(settings, models, f"http://{_url_host(host)}:{port}/v1"))
     except ApiError:
         server.should_exit = True
         raise
     finally:
         await serving
+
+
+def _server(settings: Settings, runtime: LocalRuntime) -> tuple["uvicorn.Server", asyncio.Event]:
+    """The web server, and what it sets when it listens."""
+    import uvicorn
+
+    from soundalike.app import create_app
+
+    listens = asyncio.Event()
+
+    class Server(uvicorn.Server):
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            listens.set()
+
+    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+    app = create_app(settings, runtime)
+    config = uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=30)
+    return Server(config), listens
 
 
 def _url_host(host: str) -> str:

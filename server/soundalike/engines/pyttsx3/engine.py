@@ -152,4 +152,6 @@ def resized(sound: Pcm, tract: float) -> Pcm:
         return sound
     resampler = AudioResampler(format="s16", layout="mono", rate=espeak.SAMPLE_RATE)
     (frame,) = frames(iter([sound]), round(espeak.SAMPLE_RATE * tract))
-    return np.concatenate([pcm(part) for part in (*resampler.resample(frame), *resampler.resample(None))])
+    return np.concatenate(
+        [pcm(part) for part in (*resampler.resample(frame), *resampler.resample(None))]
+    )

@@ -145,9 +145,7 @@ def _binding() -> ModuleType:
     initialize = _espeak.Initialize
 
     def initialize_synchronous(_output: int, _buffer_ms: int) -> int:
-        rate: int = initialize(
-            _espeak.AUDIO_OUTPUT_SYNCHRONOUS, _BUFFER_MS, data, _DONT_EXIT
-        )
+        rate: int = initialize(_espeak.AUDIO_OUTPUT_SYNCHRONOUS, _BUFFER_MS, data, _DONT_EXIT)
         return rate
 
     _espeak.Initialize = initialize_synchronous
