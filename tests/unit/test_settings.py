@@ -1,6 +1,7 @@
 """Settings: declared once, read from flags and variables, documented."""
 
 import re
+import socket
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from pydantic import ValidationError
 
 from soundalike.cli import main
 from soundalike.cli.options import flag, read_settings
+from soundalike.cli.serve import _listen
 from soundalike.settings import ENV_PREFIX, Settings, is_loopback
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -61,6 +63,15 @@ def test_a_bad_value_is_one_clear_line() -> None:
         result.output
     )
     assert "Traceback" not in result.output
+
+
+def test_small_answers_are_not_held_back() -> None:
+    with _listen(Settings(port=0)) as listening:
+        listening.listen()
+        with socket.create_connection(listening.getsockname()):
+            connection, _ = listening.accept()
+            with connection:
+                assert connection.proto == socket.IPPROTO_TCP  # what asyncio asks for first
 
 
 def test_every_setting_is_a_flag_of_serve() -> None:
