@@ -66,6 +66,7 @@ def create_app(settings: Settings, runtime: Runtime | None = None) -> FastAPI:
         version=__version__,
         description="A local emulator of the OpenAI Audio API.",
         lifespan=lifespan,
+        redirect_slashes=False,  # another path is a 404 in the envelope, not an empty 307
     )
     app.openapi = document  # type: ignore[method-assign]
     app.add_middleware(ServiceHeaders)

@@ -80,9 +80,9 @@ class Settings(BaseSettings):
     @field_validator("api_keys", mode="before")
     @classmethod
     def _split_keys(cls, value: Any) -> Any:
-        if isinstance(value, str):
-            value = value.split(",")
-        return tuple(key for key in (str(key).strip() for key in value) if key)
+        given = [value] if isinstance(value, str) else value
+        keys = (key.strip() for text in given for key in str(text).split(","))
+        return tuple(key for key in keys if key)
 
     @model_validator(mode="after")
     def _closed_to_strangers(self) -> Self:

@@ -54,7 +54,9 @@ class Exchange:
     """One transcription by ASGI alone, the request in the pieces in which a network brings it:
     the test client would join them."""
 
-    def __init__(self, content_type: str, pieces: Sequence[bytes], *, hang_up: bool) -> None:
+    def __init__(
+        self, content_type: str, pieces: Sequence[bytes], *, hang_up: bool, deaf: bool
+    ) -> None:
         self.remaining = list(pieces)
         """What the server did not take."""
         self.jobs: list[TranscriptionJob] = []
@@ -64,6 +66,7 @@ class Exchange:
         self.body = b""
         self._content_type = content_type
         self._hang_up = hang_up
+        self._deaf = deaf
 
     @property
     def job(self) -> TranscriptionJob:
@@ -94,6 +97,8 @@ class Exchange:
         return {"type": "http.disconnect"}
 
     async def _send(self, message: dict[str, Any]) -> None:
+        if self._deaf:
+            raise OSError("the client is gone")
         if message["type"] == "http.response.start":
             self.status = message["status"]
             self.headers = {name.decode(): value.decode() for name, value in message["headers"]}
@@ -103,14 +108,19 @@ class Exchange:
 
 class Send(Protocol):
     def __call__(
-        self, content_type: str, pieces: Sequence[bytes], *, hang_up: bool = False
+        self,
+        content_type: str,
+        pieces: Sequence[bytes],
+        *,
+        hang_up: bool = False,
+        deaf: bool = False,
     ) -> Exchange: ...
 
 
 @pytest.fixture
 def send(api: TestClient, monkeypatch: pytest.MonkeyPatch) -> Send:
-    """Sends a transcription in pieces, and hangs up in the midst of it if told so. Whatever was
-    sent, nothing of it is left on disk."""
+    """Sends a transcription in pieces, and hangs up in the midst of it or, `deaf`, before the
+    answer's first byte, if told so. Whatever was sent, nothing of it is left on disk."""
     service = api.app.state.service  # type: ignore[attr-defined]
     transcribe = service.runtime.transcribe
     exchange: Exchange
@@ -123,9 +133,11 @@ def send(api: TestClient, monkeypatch: pytest.MonkeyPatch) -> Send:
 
     monkeypatch.setattr(service.runtime, "transcribe", noting)
 
-    def sent(content_type: str, pieces: Sequence[bytes], *, hang_up: bool = False) -> Exchange:
+    def sent(
+        content_type: str, pieces: Sequence[bytes], *, hang_up: bool = False, deaf: bool = False
+    ) -> Exchange:
         nonlocal exchange
-        exchange = Exchange(content_type, pieces, hang_up=hang_up)
+        exchange = Exchange(content_type, pieces, hang_up=hang_up, deaf=deaf)
         assert api.portal is not None
         api.portal.call(exchange.run, api.app)
         assert list(service.spool.iterdir()) == []

@@ -13,6 +13,7 @@ ENVELOPE = {"message", "type", "param", "code"}
     [
         ("POST", "/v1/foo", 404, "Invalid URL (POST /v1/foo)"),
         ("GET", "/", 404, "Invalid URL (GET /)"),
+        ("POST", "/v1/audio/speech/", 404, "Invalid URL (POST /v1/audio/speech/)"),
         (
             "GET",
             "/v1/audio/speech",

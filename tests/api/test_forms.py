@@ -276,3 +276,17 @@ def test_a_client_that_hangs_up_leaves_nothing(
     assert answer.status is None
     assert answer.jobs == []
     assert caplog.text == ""
+
+
+def test_a_client_that_goes_before_its_stream_begins_leaves_no_file(
+    send: Any, audio: bytes
+) -> None:
+    """`send` looks at the disk."""
+    request = form(
+        ('name="file"; filename="a.mp3"', audio),
+        ('name="model"', "gpt-4o-transcribe"),
+        ('name="stream"', "true"),
+    )
+    answer = replay(send, request, deaf=True)
+    assert answer.job.deltas
+    assert answer.status is None

@@ -1,6 +1,5 @@
 """What the stub engine spoke, it hears again exactly: any text, through every format and codec."""
 # Marks of many scripts are the subject here.
-# ruff: noqa: RUF001
 
 import io
 from pathlib import Path

@@ -4,8 +4,11 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -30,20 +33,80 @@ def stub_client(stub_server: Any) -> Iterator[openai.OpenAI]:
         yield client
 
 
+@pytest.fixture(scope="session")
+def guarded_server(serve: Any) -> Iterator[Any]:
+    """A server on the stub engine that knows some keys, and lets each make 60 requests a minute."""
+    keys = "sk-test,sk-patient,sk-hasty"
+    flags = ("--engine", "stub", "--rate-limit-requests", "60")
+    with serve(*flags, SOUNDALIKE_API_KEYS=keys) as server:
+        yield server
+
+
+def _kill_hosts(server: Any) -> None:
+    found = subprocess.run(
+        ["pgrep", "-P", str(server.process.pid)], capture_output=True, text=True, check=False
+    )
+    for host in found.stdout.split():
+        os.kill(int(host), signal.SIGKILL)
+
+
+@pytest.fixture(scope="session")
+def kill_hosts() -> Callable[[Any], None]:
+    """Kills the processes in which a server's engines run."""
+    if shutil.which("pgrep") is None:
+        pytest.skip("needs pgrep")
+    return _kill_hosts
+
+
+@pytest.fixture(scope="session")
+def failing_engines(
+    kill_hosts: Callable[[Any], None],
+) -> Callable[..., AbstractContextManager[None]]:
+    """Has a server's engines die again and again, until so many requests were answered with 500.
+    Only work of a second or more is sure to be hit."""
+
+    @contextmanager
+    def failing(server: Any, times: int) -> Iterator[None]:
+        before = len(server.output)
+        over = threading.Event()
+
+        def kill() -> None:
+            while not over.wait(0.05) and _failures(server.output[before:]) < times:
+                kill_hosts(server)
+
+        killing = threading.Thread(target=kill)
+        killing.start()
+        try:
+            yield
+        finally:
+            over.set()
+            killing.join()
+
+    return failing
+
+
+def _failures(lines: list[str]) -> int:
+    return sum('HTTP/1.1" 500' in line for line in lines)
+
+
 class NodeSdk(Protocol):
-    def __call__(self, base_url: str, call: str, **parameters: Any) -> dict[str, Any]: ...
+    def __call__(
+        self, base_url: str, call: str, options: dict[str, Any] | None = None, **parameters: Any
+    ) -> dict[str, Any]: ...
 
 
 @pytest.fixture(scope="session")
 def node_sdk() -> NodeSdk:
-    """Runs one call of `node/sdk.mjs`; what it printed, as JSON."""
+    """Runs one call of `node/sdk.mjs`, with options of the client; what it printed, as JSON."""
     if shutil.which("node") is None:
         pytest.skip("needs Node.js")
     assert (NODE / "node_modules" / "openai").is_dir(), "run `make test`, which installs it"
 
-    def run(base_url: str, call: str, **parameters: Any) -> dict[str, Any]:
+    def run(
+        base_url: str, call: str, options: dict[str, Any] | None = None, **parameters: Any
+    ) -> dict[str, Any]:
         done = subprocess.run(
-            ["node", "sdk.mjs", call, json.dumps(parameters)],
+            ["node", "sdk.mjs", call, json.dumps(parameters), json.dumps(options or {})],
             cwd=NODE,
             env={**os.environ, "OPENAI_BASE_URL": base_url, "OPENAI_API_KEY": "sk-test"},
             capture_output=True,

@@ -139,7 +139,7 @@ def test_a_cancelled_job_is_closed_on_its_own_thread_and_answers_done() -> None:
         assert closed.is_set()
 
 
-def test_a_job_cancelled_before_its_first_step_never_runs() -> None:
+def test_a_job_cancelled_before_its_first_step_never_runs_and_answers_at_once() -> None:
     gate = threading.Event()
     begun: list[str] = []
 
@@ -153,17 +153,26 @@ def test_a_job_cancelled_before_its_first_step_never_runs() -> None:
         running.submit(1, job("first"))
         running.submit(2, job("second"))
         running.cancel(2)
+        log.until("done", 2)  # while the first is in its step, so that the queue has room again
         gate.set()
-        log.until("done", 2)
+        log.until("done", 1)
     assert begun == ["first"]
+
+
+class Panic(BaseException):
+    """What a Rust library's panic is."""
 
 
 @pytest.mark.parametrize(
     ("raised", "kind"),
-    [(InvalidRequestError("no"), InvalidRequestError), (ZeroDivisionError(), ServerError)],
+    [
+        (InvalidRequestError("no"), InvalidRequestError),
+        (ZeroDivisionError(), ServerError),
+        (Panic(), ServerError),
+    ],
 )
 def test_a_job_that_fails_says_so_and_the_next_one_runs(
-    raised: Exception, kind: type[ApiError], caplog: pytest.LogCaptureFixture
+    raised: BaseException, kind: type[ApiError], caplog: pytest.LogCaptureFixture
 ) -> None:
     def work(job: Job) -> Steps:
         assert isinstance(job, SpeechJob)
@@ -181,13 +190,33 @@ def test_a_job_that_fails_says_so_and_the_next_one_runs(
     assert "division" not in error.message
 
 
-def test_an_engine_that_cannot_be_opened_is_reported_once(
+def test_a_frame_that_cannot_be_passed_on_fails_its_job_alone(
     caplog: pytest.LogCaptureFixture,
+) -> None:
+    def work(job: Job) -> Steps:
+        yield Frame("item", value=object())
+
+    log = Log()
+
+    def encoding(frame: Frame) -> None:
+        frame.encode()
+        log(frame)
+
+    running = Lanes(lambda: (work, lambda: None), encoding, threads=1, depth=1)
+    for number in (1, 2):
+        running.submit(number, job())
+        log.until("failed", number)
+    running.close()
+
+
+@pytest.mark.parametrize("raised", [OSError("no such weights"), SystemExit("no such weights")])
+def test_an_engine_that_cannot_be_opened_is_reported_once(
+    raised: BaseException, caplog: pytest.LogCaptureFixture
 ) -> None:
     log = Log()
 
     def broken() -> tuple[Work, Callable[[], None]]:
-        raise OSError("no such weights")
+        raise raised
 
     running = Lanes(broken, log, threads=2, depth=1)
     failed = log.until("failed")

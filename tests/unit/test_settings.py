@@ -40,6 +40,7 @@ def test_false_is_false(monkeypatch: pytest.MonkeyPatch, text: str, value: bool)
 def test_keys_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOUNDALIKE_API_KEYS", "sk-a, sk-b,,")
     assert Settings().api_keys == ("sk-a", "sk-b")
+    assert read_settings(api_keys=("sk-a,sk-b", "sk-c")).api_keys == ("sk-a", "sk-b", "sk-c")
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.5", "::", "example.com"])

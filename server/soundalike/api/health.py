@@ -15,11 +15,12 @@ async def healthz() -> dict[str, str]:
 
 @router.get("/readyz", summary="The engines are ready.")
 async def readyz(service: CurrentService) -> Response:
-    """200 with `ready` once every engine is open that is opened at start; 503 before and where one
-    of them failed. Models that open with their first request do not count."""
+    """200 with `ready` once every engine was opened that is opened at start, even if it has left
+    memory since; 503 before and where one of them failed. Models that open with their first
+    request do not count."""
     preloaded = {(d.kind, d.id) for d in service.models.deployments if d.preload}
     engines = service.runtime.ready()
-    waiting = {e.state for e in engines if (e.kind, e.id) in preloaded} - {"ready"}
+    waiting = {e.state for e in engines if (e.kind, e.id) in preloaded} - {"ready", "unloaded"}
     status = "failed" if "failed" in waiting else "loading" if waiting else "ready"
     return JSONResponse(
         {

@@ -71,9 +71,11 @@ async def _serve(settings: Settings, listening: socket.socket) -> None:
     try:
         await starting
         await listens.wait()
+        if not server.started:
+            raise click.ClickException("the server could not start; its log says why")
         host, port = listening.getsockname()[:2]
         click.echo(banner(settings, models, f"http://{_url_host(host)}:{port}/v1"))
-    except ApiError:
+    except BaseException:
         server.should_exit = True
         raise
     finally:
@@ -81,7 +83,7 @@ async def _serve(settings: Settings, listening: socket.socket) -> None:
 
 
 def _server(settings: Settings, runtime: LocalRuntime) -> tuple["uvicorn.Server", asyncio.Event]:
-    """The web server, and what it sets when it listens."""
+    """The web server, and what it sets when it listens, or cannot (then it is not `started`)."""
     import uvicorn
 
     from soundalike.app import create_app
@@ -90,8 +92,10 @@ def _server(settings: Settings, runtime: LocalRuntime) -> tuple["uvicorn.Server"
 
     class Server(uvicorn.Server):
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-            await super().startup(sockets)
-            listens.set()
+            try:
+                await super().startup(sockets)
+            finally:
+                listens.set()
 
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     app = create_app(settings, runtime)

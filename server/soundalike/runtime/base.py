@@ -14,7 +14,8 @@ from soundalike.engines.base import EngineConfig, SpeechJob, TranscriptionJob, V
 from soundalike.engines.registry import Kind
 from soundalike.transcript import TranscriptionEvent
 
-State = Literal["stopped", "loading", "ready", "failed"]
+State = Literal["stopped", "loading", "ready", "unloaded", "failed"]
+"""`unloaded`: was ready, has left memory or died since, and opens again with its next job."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,11 +84,19 @@ class Lanes:
                 self._changed.notify_all()
 
     def cancel(self, number: int) -> None:
-        """End a job before its next step. It still answers with `done`."""
+        """End a job before its next step; one that no lane has taken, at once. It still answers
+        with `done`."""
         with self._changed:
-            if ticket := self._tickets.get(number):
-                ticket.cancelled = True
+            if (ticket := self._tickets.get(number)) is None:
+                return
+            ticket.cancelled = True
+            if queued := ticket in self._waiting:
+                self._waiting.remove(ticket)
+                del self._tickets[number]
+            else:
                 self._changed.notify_all()
+        if queued:
+            self._emit(Frame("done", number))
 
     def close(self) -> None:
         """Stop after the steps under way, close the engine and wait for every thread."""
@@ -105,7 +113,7 @@ class Lanes:
         except ApiError as error:
             self._emit(Frame("failed", value=error.fields()))
             return
-        except Exception as error:
+        except BaseException as error:
             log.exception("the engine cannot be opened")
             self._emit(Frame("failed", value=ServerError(f"engine not opened: {error}").fields()))
             return
@@ -153,18 +161,17 @@ class Lanes:
             if ticket.steps is None:
                 ticket.steps = self._work(ticket.job)
             frame = next(ticket.steps)
-        except StopIteration:
-            answer = Frame("done", ticket.number)
-        except ApiError as error:
-            answer = Frame("failed", ticket.number, error.fields())
-        except Exception:
-            log.exception("job %d failed", ticket.number)
-            answer = Frame("failed", ticket.number, ServerError(SORRY).fields())
-        else:
             with self._changed:
                 ticket.window -= frame.cost
             self._emit(replace(frame, job=ticket.number))
             return True
+        except StopIteration:
+            answer = Frame("done", ticket.number)
+        except ApiError as error:
+            answer = Frame("failed", ticket.number, error.fields())
+        except BaseException:  # a panic of a Rust library is no Exception, and a lane must live
+            log.exception("job %d failed", ticket.number)
+            answer = Frame("failed", ticket.number, ServerError(SORRY).fields())
         self._emit(answer)
         return False
 

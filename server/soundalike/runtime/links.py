@@ -1,12 +1,16 @@
 """The two ways to reach an engine host: a child process, or threads of this one."""
 
 import asyncio
+import logging
 import sys
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Protocol
 
-from soundalike.runtime.frames import BrokenFrameError, Frame, receive_frame
+from soundalike.runtime.frames import Frame, receive_frame
 from soundalike.runtime.work import EngineHost
+
+log = logging.getLogger(__name__)
 
 Receive = Callable[[Frame | None], None]
 """Takes each frame from a host on the event loop, and None when the host is gone."""
@@ -63,25 +67,36 @@ class ProcessLink:
             self._process.stdin.write(frame.encode())
 
     async def close(self) -> None:
-        self._reading.cancel()
+        self._receive = _nobody
         assert self._process.stdin is not None
         self._process.stdin.close()
-        try:
-            async with asyncio.timeout(GRACE):
-                await self._process.wait()
-        except TimeoutError:
-            self._process.kill()
-            await self._process.wait()
+        # What it still says is read on: asyncio calls a process ended once its pipes are.
+        await asyncio.wait({self._reading}, timeout=GRACE)
+        if not self._reading.done():
+            self._kill()
+        await self._reading
 
     async def _read(self) -> None:
-        assert self._process.stdout is not None
+        stdout = self._process.stdout
+        assert stdout is not None
         try:
-            while frame := await receive_frame(self._process.stdout):
+            while frame := await receive_frame(stdout):
                 self._receive(frame)
-        except BrokenFrameError:
-            self._process.kill()
+        except Exception:
+            log.exception("a host is ended that cannot be understood")
+            self._kill()
+            while await stdout.read(2**16):
+                pass
         await self._process.wait()
         self._receive(None)
+
+    def _kill(self) -> None:
+        with suppress(ProcessLookupError):
+            self._process.kill()
+
+
+def _nobody(frame: Frame | None) -> None:
+    """Takes what a host says after its link was closed."""
 
 
 class ThreadLink:

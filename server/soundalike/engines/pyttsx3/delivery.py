@@ -25,8 +25,10 @@ _CUES: tuple[tuple[str, Delivery], ...] = (
     (r"high(?:er)?[- ](?:pitch(?:ed)?|voice|tone)|squeaky|child(?:like|ish)?", Delivery(pitch=25)),
     (r"low(?:er)?[- ](?:pitch(?:ed)?|voice|tone)|deep(?:er)?|baritone", Delivery(pitch=-25)),
     (
-        r"excited(?:ly)?|enthusias\w+|energetic\w*|cheerful(?:ly)?|happy|happily|expressive(?:ly)?"
-        r"|dramatic(?:ally)?|lively|animated|joyful(?:ly)?",
+        (
+            r"excited(?:ly)?|enthusias\w+|energetic\w*|cheerful(?:ly)?|happy|happily"
+            r"|expressive(?:ly)?|dramatic(?:ally)?|lively|animated|joyful(?:ly)?"
+        ),
         Delivery(range=35),
     ),
     (r"monoton\w+|flat(?:ly)?|robot(?:ic)?|emotionless|deadpan", Delivery(range=-45)),

@@ -73,7 +73,8 @@ class Espeak:
 
     def identifier(self, tag: str) -> str:
         """espeak's unmistakable name of a listed voice: "gmw/en-us" for "en-us"."""
-        return self._identifiers[tag]
+        identifier: str = self._identifiers[tag]
+        return identifier
 
     def speak(self, text: str, manner: Manner, *, pause: bool) -> Pcm:
         """The sound of a text, at `SAMPLE_RATE`; the pause that follows a sentence if asked for.
@@ -133,7 +134,7 @@ def _binding() -> ModuleType:
     """
     library, data = _bundled()
     if library is not None:
-        ctypes.cdll.LoadLibrary = lambda _name: library  # type: ignore[method-assign]
+        ctypes.cdll.LoadLibrary = lambda _name: library  # type: ignore[method-assign, assignment]
     try:
         from pyttsx3.drivers import _espeak
     except RuntimeError as error:

@@ -17,8 +17,10 @@ _MARKDOWN = (
     MarkdownIt("commonmark").enable(["table", "strikethrough"]).disable(["code", "reference"])
 )
 _LINES = frozenset(
-    ("blockquote", "br", "dd", "div", "dl", "dt", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "li")
-    + ("ol", "p", "pre", "section", "table", "tr", "ul")
+    (
+        *("blockquote", "br", "dd", "div", "dl", "dt", "h1", "h2", "h3", "h4", "h5", "h6", "hr"),
+        *("li", "ol", "p", "pre", "section", "table", "tr", "ul"),
+    )
 )
 
 _TIMES = re.compile(r"(?<=\d)\*+(?=\d)")

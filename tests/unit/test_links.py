@@ -1,0 +1,64 @@
+"""Links to host processes: whatever a process says or does, its end is seen and waited for."""
+
+import asyncio
+import sys
+
+import pytest
+
+from soundalike.runtime.frames import Frame
+from soundalike.runtime.links import ProcessLink
+
+FLOOD = """
+import sys
+from soundalike.runtime.frames import Frame
+data = Frame("item", 1, payload=bytes(2**16)).encode()
+{first}
+while True:
+    sys.stdout.buffer.write(data)
+"""
+
+
+async def linked(programme: str) -> tuple[ProcessLink, "asyncio.Queue[Frame | None]"]:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", programme),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    received: asyncio.Queue[Frame | None] = asyncio.Queue()
+    return ProcessLink(process, received.put_nowait), received
+
+
+def test_a_process_that_does_not_stop_talking_is_ended_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("soundalike.runtime.links.GRACE", 0.1)
+
+    async def test() -> None:
+        link, received = await linked(FLOOD.format(first=""))
+        assert await received.get() is not None
+        async with asyncio.timeout(20):
+            await link.close()
+        assert link._process.returncode is not None
+
+    asyncio.run(test())
+
+
+@pytest.mark.parametrize(
+    "header",
+    [b"not json", b"5", b'["item"]', b"\\xff"],
+)
+def test_a_process_that_cannot_be_understood_is_ended_and_its_end_is_told(
+    header: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    broken = (
+        f"import struct; sys.stdout.buffer.write(struct.pack('>II', {len(header)}, 0) + {header!r})"
+    )
+
+    async def test() -> None:
+        link, received = await linked(FLOOD.format(first=broken))
+        async with asyncio.timeout(20):
+            assert await received.get() is None
+        assert link._process.returncode is not None
+        await link.close()
+
+    asyncio.run(test())
