@@ -4,7 +4,7 @@ WORKDIR /src
 COPY pyproject.toml README.md LICENSE ./
 COPY server server
 RUN python -m venv /opt/soundalike \
- && /opt/soundalike/bin/pip install --no-cache-dir --disable-pip-version-check '.[whisper-base]'
+ && /opt/soundalike/bin/pip install --no-cache-dir --disable-pip-version-check '.[whisper-base,japanese]'
 
 FROM python:3.12-slim
 RUN useradd --uid 1000 --no-create-home soundalike \

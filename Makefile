@@ -35,11 +35,11 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.serve: pyproject.toml | $(BIN)/python
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[whisper-base]'
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[whisper-base,japanese]'
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.serve
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[whisper-base,dev]'
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[whisper-base,japanese,dev]'
 	@touch $@
 
 # Without Node.js the Node SDK's tests are skipped, and say so.

@@ -66,6 +66,8 @@ def create_app(settings: Settings, runtime: Runtime | None = None) -> FastAPI:
         version=__version__,
         description="A local emulator of the OpenAI Audio API.",
         lifespan=lifespan,
+        docs_url=None,  # their pages would load scripts from elsewhere
+        redoc_url=None,
         redirect_slashes=False,  # another path is a 404 in the envelope, not an empty 307
     )
     app.openapi = document  # type: ignore[method-assign]

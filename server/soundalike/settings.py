@@ -6,9 +6,9 @@ its name in capitals behind `SOUNDALIKE_`. A flag wins over a variable, a variab
 
 import ipaddress
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from soundalike.store.folder import default_folder
@@ -72,7 +72,10 @@ class Settings(BaseSettings):
     runtime: Literal["hosts", "inline"] = Field(
         "hosts", description="Engines in child processes, or in threads of the server."
     )
-    offline: bool = Field(default=False, description="Never pull missing weights at start.")
+    offline: bool = Field(
+        default=False,
+        description="Never use the network; weights come from installed wheels or not at all.",
+    )
     log_level: Literal["critical", "error", "warning", "info", "debug"] = Field(
         "info", description="Least severe level that is logged."
     )
@@ -83,15 +86,6 @@ class Settings(BaseSettings):
         given = [value] if isinstance(value, str) else value
         keys = (key.strip() for text in given for key in str(text).split(","))
         return tuple(key for key in keys if key)
-
-    @model_validator(mode="after")
-    def _closed_to_strangers(self) -> Self:
-        if not self.api_keys and not self.allow_keyless and not is_loopback(self.host):
-            raise ValueError(
-                f"refusing to listen on {self.host} without an API key: set --api-keys "
-                f"(or {ENV_PREFIX}API_KEYS), or say --allow-keyless"
-            )
-        return self
 
     @property
     def speech_engine_name(self) -> str:

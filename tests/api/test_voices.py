@@ -266,7 +266,11 @@ def test_a_voice_is_created_shown_and_deleted(api: Any) -> None:
     assert (body["object"], body["name"]) == ("audio.voice", "My new voice")
     path = f"{VOICES}/{body['id']}"
     assert api.get(path).json() == body
-    assert api.delete(path).json() == {"object": "audio.voice", "id": body["id"], "deleted": True}
+    assert api.delete(path).json() == {
+        "object": "audio.voice.deleted",
+        "id": body["id"],
+        "deleted": True,
+    }
     assert api.get(path).status_code == 404
 
 

@@ -1,5 +1,6 @@
 """What is shipped: the built wheel, not the tree."""
 
+import os
 import subprocess
 import sys
 import zipfile
@@ -47,3 +48,14 @@ def test_no_weights_are_committed() -> None:
         ["git", "ls-files", "models"], cwd=CHECKOUT, capture_output=True, text=True, check=True
     )
     assert listed.stdout.split() == ["models/README.md"]
+
+
+def test_nothing_of_onnxruntimes_telemetry_is_written(tmp_path: Path) -> None:
+    subprocess.run(
+        [sys.executable, "-c", "import soundalike, faster_whisper"],
+        check=True,
+        env={"HOME": str(tmp_path), "PATH": os.environ["PATH"]},
+        cwd=tmp_path,
+    )
+    assert not list(tmp_path.rglob("*onnxruntime*"))
+    assert not list(tmp_path.rglob("Microsoft"))

@@ -102,7 +102,10 @@ def test_a_taken_port_is_one_clear_line(stub_server: Any) -> None:
         text=True,
     )
     assert done.returncode == 1
-    assert done.stderr == f"Error: cannot listen on 127.0.0.1:{port}: Address already in use\n"
+    assert done.stderr == (
+        f"Error: cannot listen on 127.0.0.1:{port}: Address already in use; "
+        f"another port may be free: --port {int(port) + 1}\n"
+    )
 
 
 def test_missing_weights_are_one_clear_line(tmp_path: Path) -> None:

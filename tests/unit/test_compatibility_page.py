@@ -1,224 +1,135 @@
-"""`docs/compatibility.md` against the code: nothing that the API has may be missing there, nothing
-may stand there that is gone, and every test that it names must exist."""
+"""`docs/compatibility.md` against the code: nothing that the API has is missing there, nothing
+stands there that is gone, and every test that it names exists. `test_compatibility_errors.py` holds
+its errors.
+
+What the API has is gathered from the OpenAPI document, and from the sources of the modules: a
+header or an event is known by how it is written.
+"""
 
 import ast
-import importlib
-import pkgutil
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields, is_dataclass
-from functools import cache
+from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
-from soundalike import api, contracts, errors, formats, runtime
+import pytest
+
+from soundalike import api, formats
 from soundalike.api.openapi import document
-from soundalike.contracts.terms import Refusal
-from soundalike.errors import ApiError
+from soundalike.contracts.table import PUBLIC_MODELS
+from soundalike.contracts.terms import SPEECH_FORMATS
+from soundalike.contracts.transcription import FORMATS
 
-CHECKOUT = Path(__file__).parents[2]
-PAGE = CHECKOUT / "docs" / "compatibility.md"
+TESTS = Path(__file__).parents[1]
 STATES = {"yes", "yes, chosen", "accepted, ignored", "no"}
-METHODS = ("get", "post", "delete")
-NOTHING = "null"
+HEADER = re.compile(r"[a-z]+(-[a-z]+)+|allow")
+EVENT = re.compile(r"(transcript|speech)\.[a-z.]+")
+CONTENT_TYPE = re.compile(r"(audio|text|application)/[a-z-]+(; charset=utf-8)?")
 
 
-# The page ------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Row:
-    """A line of a table: its first cell, and the others by the names of their columns."""
-
-    item: str
-    cells: Mapping[str, str]
-
-    @property
-    def tests(self) -> list[str]:
-        return re.findall(r"`(test_\w+)`", self.cells["Test"])
-
-
-@cache
-def tables() -> dict[str, list[Row]]:
-    """The tables by the headings above them, as far as a colon."""
-    found: dict[str, list[Row]] = {}
-    heading, columns = "", []
-    for line in PAGE.read_text("utf-8").splitlines():
-        if line.startswith("#"):
-            heading, columns = line.lstrip("# ").partition(":")[0].replace("`", ""), []
-        elif line.startswith("| "):
-            cells = [cell.strip() for cell in line.strip("|").split(" | ")]
-            if not columns:
-                columns = cells
-            else:
-                row = Row(_code(cells[0]), dict(zip(columns, cells, strict=True)))
-                found.setdefault(heading, []).append(row)
-    return found
-
-
-def _code(cell: str) -> str:
-    """What stands in a cell's code span, which two backticks enclose where it holds one itself."""
-    span = re.search(r"(`+) ?(.+?) ?\1(?!`)", cell)
-    assert span, f"no code span in {cell!r}"
-    return span[2]
-
-
-def listed(heading: str) -> list[str]:
-    return [row.item for row in tables()[heading]]
-
-
-# The code ------------------------------------------------------------------------------------
-
-
-def modules(package: ModuleType) -> Iterator[ModuleType]:
-    """All of a package's modules but those of the OpenAPI document, which only describes."""
-    yield package
-    for info in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
-        if "openapi" not in info.name:
-            yield importlib.import_module(info.name)
-
-
-def nodes(*packages: ModuleType) -> Iterator[tuple[ModuleType, ast.AST]]:
-    for package in packages:
-        for module in modules(package):
-            source = Path(str(module.__file__)).read_text("utf-8")
-            for node in ast.walk(ast.parse(source)):
-                yield module, node
-
-
-def strings(*packages: ModuleType) -> set[str]:
-    return {
-        node.value
-        for _, node in nodes(*packages)
-        if isinstance(node, ast.Constant) and isinstance(node.value, str)
-    }
+def strings(nodes: Any) -> set[str]:
+    constants = {node.value for _, node in nodes if isinstance(node, ast.Constant)}
+    return {value for value in constants if isinstance(value, str)}
 
 
 def schemas() -> dict[str, set[str]]:
-    """The fields of every schema of the document, those of inline objects behind a dot."""
-    found = {
-        name: set(_fields(schema)) for name, schema in document()["components"]["schemas"].items()
-    }
-    return {name: names for name, names in found.items() if names}
+    """The fields of every schema of the document; those of an object in a field behind a dot."""
+    described = document()["components"]["schemas"]
+    return {name: names for name in described if (names := set(field_names(described[name])))}
 
 
-def _fields(schema: Any) -> Iterator[str]:
+def field_names(schema: Any) -> Iterator[str]:
     for name, value in schema.get("properties", {}).items():
         yield name
         for inline in (value, *value.get("anyOf", ())):
-            yield from (f"{name}.{inner}" for inner in _fields(inline))
-        yield from (f"{name}[].{inner}" for inner in _fields(value.get("items", {})))
+            yield from (f"{name}.{inner}" for inner in field_names(inline))
+        yield from (f"{name}[].{inner}" for inner in field_names(value.get("items", {})))
 
 
-def operations() -> Iterator[tuple[str, str, Any]]:
+def operations() -> Iterator[tuple[str, Any]]:
+    """Each with its method and path."""
     for path, item in document()["paths"].items():
-        for method in METHODS:
+        for method in ("get", "post", "delete"):
             if method in item:
-                prefix = "" if "servers" in item else "/v1"
-                yield f"{method.upper()} {prefix}{path}", item[method]["operationId"], item[method]
+                root = "" if "servers" in item else "/v1"
+                yield f"{method.upper()} {root}{path}", item[method]
 
 
-def event_names() -> set[str]:
-    return {
-        text for text in strings(formats) if re.fullmatch(r"(transcript|speech)(\.[a-z]+)+", text)
-    }
-
-
-def header_names() -> set[str]:
-    """What is put into a mapping called `headers`, and keys with a dash of any other."""
-    found: set[str] = set()
-    for _, node in nodes(api):
+def headers_written(nodes: Any) -> set[str]:
+    """Keys of any mapping that look like a header."""
+    found: set[object] = set()
+    for _, node in nodes:
         if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store):
-            if ast.unparse(node.value).endswith("headers") and isinstance(node.slice, ast.Constant):
-                found.add(str(node.slice.value))
+            found |= {node.slice.value} if isinstance(node.slice, ast.Constant) else set()
         elif isinstance(node, ast.Dict):
-            keys = [key.value for key in node.keys if isinstance(key, ast.Constant)]
-            found |= {key for key in keys if isinstance(key, str) and "-" in key}
-    return found
+            found |= {key.value for key in node.keys if isinstance(key, ast.Constant)}
+    return {name for name in found if isinstance(name, str) and HEADER.fullmatch(name)}
 
 
-def content_types() -> set[str]:
+def headers_read(nodes: Any) -> set[str]:
+    """What is taken out of a mapping called headers."""
     return {
-        text
-        for text in strings(api, formats)
-        if re.fullmatch(r"(audio|text|application)/[a-z-]+(; .+)?", text)
+        node.args[0].value
+        for _, node in nodes
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("headers.get")
+        if isinstance(node.args[0], ast.Constant) and isinstance(node.args[0].value, str)
     }
 
 
-@dataclass(frozen=True)
-class Told:
-    """An error as a client sees it; what depends on the request stands as `{}`."""
-
-    message: str
-    status: int
-    param: str
-    code: str
+@pytest.mark.parametrize("schema", sorted(schemas()))
+def test_every_parameter_and_every_field_is_on_the_page(page: Any, schema: str) -> None:
+    assert page.listed(schema) == schemas()[schema]
 
 
-def refusals() -> set[Told]:
-    """Every `Refusal` that the contracts hold, however deep."""
-    found: set[Told] = set()
-
-    def collect(value: object) -> None:
-        if isinstance(value, Refusal):
-            code = value.code or NOTHING
-            found.add(Told(blank(value.message), 400, value.param or NOTHING, code))
-        elif isinstance(value, Mapping):
-            for item in value.values():
-                collect(item)
-        elif is_dataclass(value) and not isinstance(value, type):
-            for one in fields(value):
-                collect(getattr(value, one.name))
-
-    for module in modules(contracts):
-        collect(vars(module))
-    return found
+def test_every_operation_and_its_parameters_are_on_the_page(page: Any) -> None:
+    said = {row.item: row.cells["Request"] for row in page.tables["Operations"] if row.here}
+    assert said == {operation["operationId"]: f"`{request}`" for request, operation in operations()}
+    assert page.listed("Parameters in path and query") == {
+        f"{operation['operationId']}.{parameter['name']}"
+        for _, operation in operations()
+        for parameter in operation.get("parameters", ())
+    }
 
 
-def raised() -> set[Told]:
-    """Every error that is made on the spot, by its class, in the API, the contracts and the
-    runtime."""
-    found: set[Told] = set()
-    for module, node in nodes(api, contracts, runtime):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            for call in ast.walk(node):
-                if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.args:
-                    kind = vars(errors).get(call.func.id)
-                    if isinstance(kind, type) and issubclass(kind, ApiError):
-                        found |= set(_told(kind, call, node, module))
-    return {told for told in found if told.message != "{}"}
+def test_every_model_and_every_format_is_on_the_page(page: Any) -> None:
+    assert page.listed("Model ids") == set(PUBLIC_MODELS)
+    assert page.listed("Speech formats") == set(SPEECH_FORMATS)
+    assert page.listed("Transcription formats") == set(FORMATS["transcriptions"])
 
 
-def _told(
-    kind: type[ApiError], call: ast.Call, within: ast.AST, module: ModuleType
-) -> Iterator[Told]:
-    named = {keyword.arg: blank(_text(keyword.value)) for keyword in call.keywords}
-    param, code = named.get("param", NOTHING), named.get("code", kind.default_code or NOTHING)
-    for message in _messages(call.args[0], within, module):
-        yield Told(blank(message), kind.status, param, code)
+def test_every_event_is_on_the_page(page: Any, sources: Any) -> None:
+    named = {text for text in strings(sources(formats)) if EVENT.fullmatch(text)}
+    assert len(named) == 5
+    assert page.listed("Events") == named | {"[DONE]", "error"}
 
 
-def _messages(value: ast.expr, within: ast.AST, module: ModuleType) -> list[str]:
-    """The text of an expression; of a name, what it stands for in its module or function."""
-    if not isinstance(value, ast.Name):
-        return [_text(value)]
-    if value.id in vars(module):
-        return [str(vars(module)[value.id])]
-    return [
-        _text(node.value)
-        for node in ast.walk(within)
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == value.id
-    ]
+def test_every_header_is_on_the_page(page: Any, sources: Any) -> None:
+    written, read = headers_written(sources(api)), headers_read(sources(api))
+    assert {"x-request-id", "retry-after", "x-ratelimit-reset-tokens", "allow"} < written
+    assert page.listed("Response headers") == written
+    assert {"authorization", "openai-project"} < read <= page.listed("Request headers")
 
 
-def _text(value: ast.expr) -> str:
-    if isinstance(value, ast.Constant):
-        return str(value.value)
-    if isinstance(value, ast.JoinedStr):
-        return "".join(_text(part) for part in value.values)
-    return "{}"
+def test_every_content_type_is_on_the_page(page: Any, sources: Any) -> None:
+    types = {text for text in strings(sources(api, formats)) if CONTENT_TYPE.fullmatch(text)}
+    assert {"audio/mpeg", "text/plain"} < types
+    assert page.listed("Content types") == types
 
 
-def blank(text: str) -> str:
-    return re.sub(r"\{[^{}]*\}", "{}", text)
+def test_every_row_has_a_state_and_what_is_here_has_a_test(page: Any) -> None:
+    assert len(page.rows) > 200
+    for row in page.rows:
+        assert row.cells["State"] in STATES, row
+        assert bool(row.tests) == row.here, row
+
+
+def test_every_test_that_the_page_names_exists(page: Any) -> None:
+    files = (path.read_text("utf-8") for path in TESTS.rglob("test_*.py"))
+    tests = {name for file in files for name in re.findall(r"def (test_\w+)\(", file)}
+    assert {name for row in page.rows for name in row.tests} - tests == set()
+
+
+def test_no_row_stands_twice_in_a_table(page: Any) -> None:
+    for heading, table in page.tables.items():
+        items = [(row.item, row.cells.get("Param")) for row in table]
+        assert len(items) == len(set(items)), heading

@@ -180,7 +180,10 @@ def test_cuda_that_cannot_be_looked_for_is_no_obstacle(
 def test_absent_weights_that_only_the_network_has_are_missing(store: ModelStore) -> None:
     found = examine(store)
     (finding,) = found["weights"]
-    assert (finding.status, finding.remedy) == ("missing", "soundalike pull small")
+    assert (finding.status, finding.remedy) == (
+        "missing",
+        f"soundalike pull small --models {store.folder}",
+    )
     assert found["store"][0].status == "ok"
     assert not runs(found)
 
@@ -190,7 +193,10 @@ def test_absent_weights_whose_wheels_are_installed_are_only_a_warning(tmp_path: 
     wheels = WheelSource("pytest", ("pytest",), dict.fromkeys(CONTENT, ("pytest/x",)))
     found = examine(ModelStore(tmp_path / "models", {"small": entry(wheels)}))
     (finding,) = found["weights"]
-    assert (finding.status, finding.remedy) == ("warning", "soundalike pull small")
+    assert (finding.status, finding.remedy) == (
+        "warning",
+        f"soundalike pull small --models {store.folder}",
+    )
     assert runs(found)
 
 
@@ -202,7 +208,10 @@ def test_a_wrong_hash_is_found_although_the_size_is_right(
     (with_weights / ".soundalike.json").write_text("{}")
     found = examine(store)
     (finding,) = found["weights"]
-    assert (finding.status, finding.remedy) == ("missing", "soundalike pull small")
+    assert (finding.status, finding.remedy) == (
+        "missing",
+        f"soundalike pull small --models {store.folder}",
+    )
     assert hashlib.sha256(b"WEIGHTS").hexdigest() in finding.text
     assert FILES[0].sha256 in finding.text
     assert not runs(found)
@@ -219,7 +228,10 @@ def test_damage_to_a_model_that_is_not_in_use_does_not_stop_the_main_job(
     known = {"small": entry(), "other": CatalogEntry("other", "w", "", "", (), FILES, (HUB,))}
     found = examine(ModelStore(store.folder, known))
     assert [finding.status for finding in found["weights"]] == ["ok", "missing"]
-    assert found["weights"][1].remedy == f"mv {other} {other}.old && soundalike pull other"
+    assert (
+        found["weights"][1].remedy
+        == f"mv {other} {other}.old && soundalike pull other --models {store.folder}"
+    )
     assert runs(found)
 
 

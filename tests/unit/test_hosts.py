@@ -126,6 +126,7 @@ def test_a_job_that_comes_while_its_engine_unloads_runs_on_the_next_one() -> Non
         async with opened(idle_unload=0.001) as rig:
             rig.may_close.clear()
             await asyncio.sleep(0.05)
+            await settled()
             job = asyncio.create_task(rig.run())
             await settled()
             assert len(rig.links) == 1, "two engines in memory"
@@ -145,6 +146,7 @@ def test_an_engine_that_never_had_a_job_unloads_too_and_can_be_opened_again() ->
     async def test() -> None:
         async with opened(idle_unload=0.001) as rig:
             await asyncio.sleep(0.05)
+            await settled()
             assert rig.links[0].closed
             assert rig.host.status.state == "unloaded"
             opening = asyncio.create_task(rig.host.open())
@@ -160,6 +162,7 @@ def test_an_engine_with_a_job_is_not_unloaded() -> None:
         async with opened(idle_unload=0.001) as rig:
             job = asyncio.create_task(rig.run())
             await asyncio.sleep(0.05)
+            await settled()
             assert not rig.links[0].closed
             rig.links[0].say(Frame("done", 1))
             await job

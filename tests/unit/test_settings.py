@@ -4,13 +4,13 @@ import re
 import socket
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
-from pydantic import ValidationError
 
 from soundalike.cli import main
 from soundalike.cli.options import flag, read_settings
-from soundalike.cli.serve import _listen
+from soundalike.cli.serve import _check, _listen
 from soundalike.settings import ENV_PREFIX, Settings, is_loopback
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -45,16 +45,31 @@ def test_keys_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.5", "::", "example.com"])
 def test_without_keys_only_loopback_is_listened_on(host: str) -> None:
-    with pytest.raises(ValidationError, match="refusing to listen"):
-        Settings(host=host)
-    assert Settings(host=host, api_keys=("sk-a",)).host == host
-    assert Settings(host=host, allow_keyless=True).host == host
+    with pytest.raises(click.UsageError, match="refusing to listen"):
+        _check(Settings(host=host))
+    _check(Settings(host=host, api_keys=("sk-a",)))
+    _check(Settings(host=host, allow_keyless=True))
+
+
+def test_commands_that_do_not_listen_need_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOUNDALIKE_HOST", "0.0.0.0")
+    assert CliRunner().invoke(main, ["models"]).exit_code == 0
+    assert CliRunner().invoke(main, ["pull"]).exit_code == 0
+    refused = CliRunner().invoke(main, ["serve"])
+    assert refused.exit_code == 2
+    assert "refusing to listen" in refused.output
+
+
+def test_an_unknown_engine_is_one_clear_line() -> None:
+    result = CliRunner().invoke(main, ["serve", "--engine", "nope"])
+    assert result.exit_code == 2
+    assert "no speech engine is called 'nope'; installed: pyttsx3, stub" in result.output
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "::1", "localhost"])
 def test_loopback_is_known(host: str) -> None:
     assert is_loopback(host)
-    assert Settings(host=host).host == host
+    _check(Settings(host=host))
 
 
 def test_a_bad_value_is_one_clear_line() -> None:

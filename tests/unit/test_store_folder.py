@@ -155,7 +155,7 @@ def test_a_pulled_model_that_changed_its_size_is_not_taken_for_somebody_elses(
 def test_a_missing_model_of_the_catalog_names_the_command_that_gets_it(store: ModelStore) -> None:
     with pytest.raises(ModelMissingError) as raised:
         store.path("known")
-    assert raised.value.remedy == "soundalike pull known"
+    assert raised.value.remedy == f"soundalike pull known --models {store.folder}"
     assert str(store.folder) in raised.value.found
     assert "\n" not in str(raised.value)
     assert "soundalike pull known" in str(raised.value)
@@ -167,11 +167,12 @@ def test_foreign_files_under_a_name_of_the_catalog_are_moved_aside_by_the_remedy
     store = ModelStore(tmp_path / "with space", KNOWN)
     folder = store.folder / "known"
     folder.mkdir(parents=True)
-    assert store.remedy("known") == "soundalike pull known"
+    assert store.remedy("known") == f"soundalike pull known --models '{store.folder}'"
     (folder / "model.bin").write_bytes(b"mine, unfinished")
     with pytest.raises(ModelMissingError, match="not whole") as raised:
         store.path("known")
-    assert raised.value.remedy == f"mv '{folder}' '{folder}.old' && soundalike pull known"
+    pull = f"soundalike pull known --models '{store.folder}'"
+    assert raised.value.remedy == f"mv '{folder}' '{folder}.old' && {pull}"
 
 
 def test_an_unknown_model_is_answered_with_what_there_is(store: ModelStore) -> None:

@@ -16,7 +16,7 @@ NO_KEY = (
 )
 
 
-def authenticate(request: Request) -> None:
+async def authenticate(request: Request) -> None:
     """Refuse a request without a good key, before its body is read.
 
     Raises:

@@ -67,8 +67,8 @@ def _account(scope: Scope) -> dict[str, str]:
     routes tell, and only to a key that is good: the live service's gateway does not know it."""
     if "key" not in scope["state"] or "/audio/" not in scope["path"]:
         return {}
-    sent = Headers(scope=scope)
+    headers = Headers(scope=scope)
     return {
-        "openai-organization": sent.get("openai-organization") or ORGANIZATION,
-        "openai-project": sent.get("openai-project") or PROJECT,
+        "openai-organization": headers.get("openai-organization") or ORGANIZATION,
+        "openai-project": headers.get("openai-project") or PROJECT,
     }

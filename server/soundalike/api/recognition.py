@@ -4,9 +4,8 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AsyncExitStack, aclosing
 
 from fastapi import Request, Response
-from fastapi.responses import StreamingResponse
 
-from soundalike.api.connection import started, while_connected
+from soundalike.api.connection import EVENT_STREAM_HEADERS, Stream, started, while_connected
 from soundalike.api.form import Form, Upload, received_form
 from soundalike.api.limits import charge
 from soundalike.api.service import Service
@@ -18,7 +17,7 @@ from soundalike.contracts.validator import missing_file
 from soundalike.engines.base import TranscriptionJob, VadSettings
 from soundalike.errors import ApiError, UndecodableAudioError
 from soundalike.formats import render
-from soundalike.formats.events import EVENT_STREAM_TYPE, TranscriptEvents, error_frame
+from soundalike.formats.events import TranscriptEvents, error_frame
 from soundalike.transcript import Detected, Segment, Task, Transcript, TranscriptionEvent
 
 MAX_BODY = 25 * 2**20
@@ -39,7 +38,8 @@ async def recognise(request: Request, service: Service, endpoint: Endpoint) -> R
         upload = _uploaded(form, contract)
         asked = transcription_request(contract, model, form.values(), endpoint)
         job = _job(upload, asked, TASKS[endpoint])
-        events = _checked(service.runtime.transcribe(local, job), contract, asked)
+        heard = service.runtime.transcribe(local, job)
+        events = await stack.enter_async_context(aclosing(_checked(heard, contract, asked)))
         if not asked.stream:
             transcript = await while_connected(request, _whole(events, job.task))
             rendered = render(transcript, asked.response_format, asked.render_options(contract))
@@ -47,10 +47,7 @@ async def recognise(request: Request, service: Service, endpoint: Endpoint) -> R
         streamed = await started(request, events)
         speakers = asked.response_format == "diarized_json"
         frames = TranscriptEvents(asked.render_options(contract), speakers=speakers)
-        return StreamingResponse(
-            _as_events(streamed, frames, stack.pop_all()),
-            headers={"content-type": EVENT_STREAM_TYPE, "cache-control": "no-store"},
-        )
+        return Stream(_as_events(streamed, frames), EVENT_STREAM_HEADERS, stack.pop_all())
 
 
 def _uploaded(form: Form, contract: TranscriptionContract) -> Upload:
@@ -102,27 +99,25 @@ async def _checked(
         yield Detected(language=None, duration=0.0)
 
 
-async def _whole(events: AsyncGenerator[TranscriptionEvent], task: Task) -> Transcript:
+async def _whole(events: AsyncIterator[TranscriptionEvent], task: Task) -> Transcript:
     language: str | None = None
     duration = 0.0
     segments: list[Segment] = []
-    async with aclosing(events):
-        async for event in events:
-            if isinstance(event, Detected):
-                language, duration = event.language, event.duration
-            elif isinstance(event, Segment):
-                segments.append(event)
+    async for event in events:
+        if isinstance(event, Detected):
+            language, duration = event.language, event.duration
+        elif isinstance(event, Segment):
+            segments.append(event)
     return Transcript(task, language, duration, tuple(segments))
 
 
 async def _as_events(
-    events: AsyncIterator[TranscriptionEvent], frames: TranscriptEvents, upload: AsyncExitStack
+    events: AsyncIterator[TranscriptionEvent], frames: TranscriptEvents
 ) -> AsyncIterator[bytes]:
-    async with upload:
-        try:
-            async for event in events:
-                if data := frames.feed(event):
-                    yield data
-            yield frames.finish()
-        except ApiError as error:
-            yield error_frame(error)
+    try:
+        async for event in events:
+            if data := frames.feed(event):
+                yield data
+        yield frames.finish()
+    except ApiError as error:
+        yield error_frame(error)

@@ -27,7 +27,7 @@ class Service:
     voices: Recordings
 
 
-def _service(request: Request) -> Service:
+async def _service(request: Request) -> Service:
     service: Service = request.app.state.service
     return service
 

@@ -1,19 +1,19 @@
 """`POST /v1/audio/speech`."""
 
 from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, aclosing
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import StreamingResponse
 
 from soundalike.api.bodies import json_object
-from soundalike.api.connection import started
+from soundalike.api.connection import EVENT_STREAM_HEADERS, Stream, started
 from soundalike.api.limits import charge
 from soundalike.api.service import CurrentService, Service
 from soundalike.contracts.speech import bound_voice, speech_request
 from soundalike.contracts.terms import SpeechFormat
 from soundalike.engines.base import SpeechJob
 from soundalike.errors import ApiError
-from soundalike.formats.events import EVENT_STREAM_TYPE, SpeechEvents, error_frame
+from soundalike.formats.events import SpeechEvents, error_frame
 from soundalike.store.voices import Recording
 
 router = APIRouter(tags=["Audio"])
@@ -50,14 +50,13 @@ async def create_speech(request: Request, service: CurrentService) -> Response:
         speed=asked.speed,
         instructions=asked.instructions,
     )
-    audio = await started(request, service.runtime.speak(local, job))
-    if not asked.events:
-        return StreamingResponse(audio, media_type=CONTENT_TYPES[job.format])
-    events = SpeechEvents(job.text, job.instructions, job.format)
-    return StreamingResponse(
-        _as_events(audio, events),
-        headers={"content-type": EVENT_STREAM_TYPE, "cache-control": "no-store"},
-    )
+    async with AsyncExitStack() as stack:
+        made = await stack.enter_async_context(aclosing(service.runtime.speak(local, job)))
+        audio = await started(request, made)
+        if not asked.events:
+            return Stream(audio, {"content-type": CONTENT_TYPES[job.format]}, stack.pop_all())
+        events = SpeechEvents(job.text, job.instructions, job.format)
+        return Stream(_as_events(audio, events), EVENT_STREAM_HEADERS, stack.pop_all())
 
 
 def _custom_voice(service: Service, voice: object) -> Recording | None:

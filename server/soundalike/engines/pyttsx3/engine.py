@@ -102,10 +102,12 @@ class Pyttsx3Engine:
         return voices.find(job.voice, self._espeak.voices, self._espeak.variants)
 
     def _espeak_voice(self, profile: Profile, code: str, *, whispers: bool) -> str:
-        tag = profile.english if code == "en" else None
-        tag = tag or language.espeak_voice(code, self._espeak.voices) or profile.english
-        variant = "whisper" if whispers else profile.variant
-        return self._espeak.identifier(tag) + (f"+{variant}" if variant else "")
+        own, _, variant = profile.english.partition("+")
+        tag = language.espeak_voice(code, self._espeak.voices)
+        if code != "en" and tag is not None:
+            own, variant = tag, profile.variant
+        variant = "whisper" if whispers else variant
+        return self._espeak.identifier(own) + (f"+{variant}" if variant else "")
 
     def _speak(self, job: SpeechJob, profile: Profile, asked: Delivery) -> Iterator[Pcm]:
         silent = True
@@ -118,7 +120,7 @@ class Pyttsx3Engine:
                 rate=max(espeak.SLOWEST, round(profile.rate * asked.pace / profile.tract)),
                 pitch=min(99, max(0, profile.pitch + asked.pitch)),
                 range=min(99, max(0, profile.range + asked.range)),
-                volume=profile.volume,
+                volume=voices.volume(utterance.voice.partition("+")[2]),
             )
             sound = self._sound(text, manner, job.speed, pause=utterance.pause)
             if sound.size:

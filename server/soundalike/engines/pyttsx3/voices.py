@@ -12,67 +12,90 @@ from soundalike.errors import InvalidRequestError
 class Profile:
     """What makes a voice itself, in every language.
 
-    `variant` is one of espeak's, `english` the voice (its accent) for English text, `rate` in words
-    a minute. `pitch` and `range` go from 0 to 100, 50 being the variant's own. `tract` scales all
-    frequencies as the length of the vocal tract does: above 1 a smaller speaker. `volume` is in per
-    cent. `language` is espeak's voice for any text, of a voice that speaks only one.
+    `english` is the espeak voice and variant for English text, `variant` the one that other
+    languages are spoken with. `rate` is in words a minute; `pitch` and `range` go from 0 to 100,
+    50 being the variant's own. `tract` scales all frequencies as the length of the vocal tract
+    does: above 1 a smaller speaker. `language` is the espeak voice for every text, of a voice that
+    has only one.
     """
 
     description: str
-    variant: str = ""
-    english: str = "en-us"
+    english: str
+    variant: str
     rate: int = 160
     pitch: int = 50
     range: int = 50
     tract: float = 1.0
-    volume: int = 100
     language: str | None = None
 
 
-# Only variants without flutter: espeak's runs on from one utterance to the next, so that no text
-# would sound the same twice. The values were chosen by measuring: word error rate through Whisper
-# base, median pitch, spectral centroid, loudness.
+# The variants are those without flutter: espeak's runs on from one utterance to the next, so that
+# no text would sound the same twice. Klatt's synthesizer (adam, benjamin, david, edward2, mike2) is
+# the clearest in English and weak in the sibilants of other languages. Chosen by measuring word
+# error rate through Whisper base, median pitch, spectral centroid and loudness.
 BUILT_IN: Mapping[str, Profile] = {
-    "alloy": Profile("neutral, clear, American", "edward2", pitch=68, tract=1.08),
-    "ash": Profile("male, plain, American", "Diogo", rate=168, pitch=48, volume=120),
+    "alloy": Profile("neutral, clear, American", "en-us+edward2", "Storm", pitch=74, tract=1.08),
+    "ash": Profile("male, plain, American", "en-us+Diogo", "Diogo", rate=168, pitch=45),
     "ballad": Profile(
         "male, slow and melodious, British",
+        "en-gb-x-rp+Henrique",
         "Henrique",
-        english="en-gb-x-rp",
         rate=145,
-        pitch=42,
+        pitch=45,
         range=85,
-        volume=120,
+        tract=0.96,
     ),
-    "coral": Profile("female, warm, American", "shelby", rate=155, volume=85),
-    "echo": Profile("male, resonant, American", "mike2", rate=155, volume=60),
+    "coral": Profile("female, warm, American", "en-us+shelby", "shelby", rate=155),
+    "echo": Profile("male, resonant, American", "en-us+mike2", "Storm", rate=155),
     "fable": Profile(
-        "male, story-telling, British", "adam", "en", rate=150, pitch=55, range=75, volume=80
+        "male, story-telling, British", "en+adam", "michel", rate=150, pitch=55, range=75
     ),
-    "nova": Profile("female, bright, American", "edward2", rate=172, pitch=95, tract=1.22),
-    "onyx": Profile("male, very deep, American", "david", rate=145, pitch=40, tract=0.92),
+    "nova": Profile(
+        "female, bright, American", "en-us+edward2", "Denis", rate=172, pitch=95, tract=1.22
+    ),
+    "onyx": Profile(
+        "male, very deep, American", "en-us+david", "Storm", rate=145, pitch=25, tract=0.92
+    ),
     "sage": Profile(
         "female, calm, American",
-        "benjamin",
+        "en-us+benjamin",
+        "Diogo",
         rate=148,
-        pitch=80,
+        pitch=78,
         range=35,
         tract=1.14,
-        volume=90,
     ),
     "shimmer": Profile(
-        "female, high and light, American", "benjamin", pitch=99, tract=1.32, volume=85
+        "female, high and light, American", "en-us+benjamin", "Storm", pitch=99, tract=1.32
     ),
     "verse": Profile(
-        "male, expressive, American", "Denis", rate=165, pitch=64, range=90, volume=120
+        "male, expressive, American",
+        "en-us+Denis",
+        "Denis",
+        rate=168,
+        pitch=62,
+        range=90,
+        tract=1.03,
     ),
-    "marin": Profile("female, even, American", "Denis", pitch=88, tract=1.12, volume=120),
+    "marin": Profile(
+        "female, even, American", "en-us+Denis", "Denis", rate=158, pitch=88, tract=1.15
+    ),
     "cedar": Profile(
-        "male, low and soft, American", "Hugo", rate=155, pitch=30, tract=0.94, volume=170
+        "male, low and soft, American", "en-us+Hugo", "Hugo", rate=155, pitch=22, tract=0.94
     ),
 }
 
+_VOLUMES = {
+    "adam": 80, "benjamin": 87, "mike2": 60, "shelby": 85,
+    "Denis": 120, "Diogo": 120, "Henrique": 120, "Hugo": 200, "Storm": 55, "michel": 120,
+}  # fmt: skip
+
 _ESPEAK_VOICE = re.compile(r"(?P<tag>[\w-]+)(?:\+(?P<variant>[\w ]+))?")
+
+
+def volume(variant: str) -> int:
+    """The volume in per cent at which a variant is as loud as the others."""
+    return _VOLUMES.get(variant, 100)
 
 
 def listed(espeak_voices: Mapping[str, str]) -> Iterator[Voice]:
@@ -103,7 +126,7 @@ def find(voice: str, espeak_voices: Mapping[str, str], variants: Mapping[str, st
     if match and (tag := match["tag"].lower()) in espeak_voices:
         variant = variants.get((match["variant"] or "").lower(), "")
         if variant or not match["variant"]:
-            return Profile(espeak_voices[tag], variant, language=tag)
+            return Profile(espeak_voices[tag], tag, variant, language=tag)
     raise InvalidRequestError(
         f"There is no voice {voice!r}. The voices are {', '.join(BUILT_IN)}, and those of"
         " espeak-ng by their tags, such as 'en-gb-x-rp' or 'de+f3'.",
