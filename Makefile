@@ -5,7 +5,7 @@ VENV ?= .venv
 PORT ?= 8000
 BIN := $(VENV)/bin
 
-.PHONY: serve test check lint types format bench clean
+.PHONY: serve test check lint types format clean
 
 serve: $(VENV)/.serve
 	@$(BIN)/soundalike serve --port $(PORT)

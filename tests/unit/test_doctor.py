@@ -195,7 +195,7 @@ def test_absent_weights_whose_wheels_are_installed_are_only_a_warning(tmp_path: 
     (finding,) = found["weights"]
     assert (finding.status, finding.remedy) == (
         "warning",
-        f"soundalike pull small --models {store.folder}",
+        f"soundalike pull small --models {tmp_path / 'models'}",
     )
     assert runs(found)
 
