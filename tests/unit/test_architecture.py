@@ -27,8 +27,8 @@ ALLOWED: dict[str, set[str]] = {
     },
     "app": {"api", "runtime", "served", "settings", "store"},
     "cli": {
-        *("app", "contracts", "doctor", "errors", "runtime", "served", "settings", "store"),
-        "testing",
+        *("app", "contracts", "doctor", "engines", "errors", "runtime", "served"),
+        *("settings", "store", "testing"),
     },
     "__main__": {"cli"},
     "testing": {"app", "api", "contracts", "engines", "errors", "formats", "runtime", "served"},

@@ -54,14 +54,14 @@ BUILT_IN: Mapping[str, Profile] = {
         "female, bright, American", "en-us+edward2", "Denis", rate=172, pitch=95, tract=1.22
     ),
     "onyx": Profile(
-        "male, very deep, American", "en-us+david", "Storm", rate=145, pitch=25, tract=0.92
+        "male, very deep, American", "en-us+david", "Storm", rate=145, pitch=40, tract=0.92
     ),
     "sage": Profile(
         "female, calm, American",
         "en-us+benjamin",
         "Diogo",
         rate=148,
-        pitch=78,
+        pitch=86,
         range=35,
         tract=1.14,
     ),
@@ -87,7 +87,7 @@ BUILT_IN: Mapping[str, Profile] = {
 
 _VOLUMES = {
     "adam": 80, "benjamin": 87, "mike2": 60, "shelby": 85,
-    "Denis": 120, "Diogo": 120, "Henrique": 120, "Hugo": 200, "Storm": 55, "michel": 120,
+    "Denis": 120, "Diogo": 120, "Henrique": 120, "Hugo": 200, "Storm": 55, "michel": 65,
 }  # fmt: skip
 
 _ESPEAK_VOICE = re.compile(r"(?P<tag>[\w-]+)(?:\+(?P<variant>[\w ]+))?")
