@@ -45,6 +45,5 @@ $(VENV)/.dev: $(VENV)/.serve
 # Without Node.js the Node SDK's tests are skipped, and say so.
 tests/sdk/node/node_modules/.installed: tests/sdk/node/package.json
 	@if command -v npm >/dev/null; then \
-		cd tests/sdk/node && npm ci --no-audit --no-fund; \
-	else mkdir -p tests/sdk/node/node_modules; fi
-	@touch $@
+		(cd tests/sdk/node && npm ci --no-audit --no-fund) && touch $@; \
+	fi

@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack, aclosing
 from fastapi import APIRouter, Request, Response
 
 from soundalike.api.bodies import json_object
-from soundalike.api.connection import EVENT_STREAM_HEADERS, Stream, started
+from soundalike.api.connection import EVENT_STREAM_HEADERS, Stream, started, while_connected
 from soundalike.api.limits import charge
 from soundalike.api.service import CurrentService, Service
 from soundalike.contracts.speech import bound_voice, speech_request
@@ -38,7 +38,7 @@ async def create_speech(request: Request, service: CurrentService) -> Response:
     characters = len(text) if isinstance(text, str) else 0
     charge(request, service.limiter, body.get("model") or "", characters)
     contract, local = service.models.find_speech(body.get("model"))
-    capabilities = await service.runtime.capabilities("speech", local)
+    capabilities = await while_connected(request, service.runtime.capabilities("speech", local))
     voices = tuple(voice.id for voice in capabilities.voices)
     custom = _custom_voice(service, body.get("voice"))
     known = (*voices, custom.id) if custom else voices
