@@ -39,6 +39,12 @@ class Finding:
     essential: bool = False
 
 
+_USUAL = {
+    "speech": ("pyttsx3", "pyttsx3 espeakng-loader"),
+    "transcription": ("whisper", "faster-whisper ctranslate2"),
+}
+"""The engine of each direction that is installed with soundalike, and its packages."""
+
 _NO_WEIGHTS = Finding("weights", "ok", "none needed by this transcription engine")
 
 
@@ -86,13 +92,7 @@ def _speech(engine: str, ask_engine: Callable[[], dict[str, int]]) -> Finding:
     try:
         offered = ask_engine()
     except ProbeError as error:
-        remedy = (
-            "pip install --force-reinstall pyttsx3 espeakng-loader"
-            if engine == "pyttsx3"
-            else "choose an installed engine: soundalike serve --speech-engine pyttsx3"
-        )
-        text = f"{engine} does not start: {error}"
-        return Finding("speech engine", "missing", text, remedy, essential=True)
+        return _broken("speech", engine, f"does not start: {error}")
     text = f"{engine}: {offered['voices']} voices, {offered['languages']} languages"
     return Finding("speech engine", "ok", text, essential=True)
 
@@ -101,16 +101,20 @@ def _transcription(engine: str, ask_engine: Callable[[], dict[str, str]]) -> Fin
     try:
         versions = ask_engine()
     except ProbeError as error:
-        remedy = (
-            "pip install --force-reinstall faster-whisper ctranslate2"
-            if engine == "whisper"
-            else "choose an installed engine: soundalike serve --transcription-engine whisper"
-        )
-        text = f"{engine} does not load: {error}"
-        return Finding("transcription engine", "missing", text, remedy, essential=True)
+        return _broken("transcription", engine, f"does not load: {error}")
     libraries = ", ".join(f"{name} {version}" for name, version in versions.items())
     text = f"{engine}: {libraries}" if libraries else engine
     return Finding("transcription engine", "ok", text, essential=True)
+
+
+def _broken(direction: Literal["speech", "transcription"], engine: str, fault: str) -> Finding:
+    usual, packages = _USUAL[direction]
+    remedy = (
+        f"pip install --force-reinstall {packages}"
+        if engine == usual
+        else f"choose an installed engine: soundalike serve --{direction}-engine {usual}"
+    )
+    return Finding(f"{direction} engine", "missing", f"{engine} {fault}", remedy, essential=True)
 
 
 def _weights(store: ModelStore, model: str, *, needed: bool) -> Iterator[Finding]:

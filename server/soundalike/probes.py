@@ -40,7 +40,10 @@ def ask(probe: str, *arguments: str, timeout: float) -> Any:
         raise ProbeError(f"the process was killed by signal {-done.returncode}")
     if done.returncode > 0:
         raise ProbeError(last or f"the process ended with status {done.returncode}")
-    return json.loads(last)
+    try:
+        return json.loads(last)
+    except ValueError:  # it ended the process by itself, or spoke at its end
+        raise ProbeError("the process ended without an answer") from None
 
 
 def speech(engine: str) -> dict[str, int]:

@@ -69,6 +69,15 @@ def test_a_wrong_key_is_answered_and_masked_as_observed(open_api: Any) -> None:
     )
 
 
+def test_a_wrong_key_beyond_the_audio_routes_is_challenged(open_api: Any) -> None:
+    api = open_api(api_keys="sk-one")
+    answer = api.get("/v1/models", headers={"authorization": f"Bearer {KEY}"})
+    assert answer.status_code == 401
+    assert answer.headers["content-type"].startswith("application/json")
+    assert answer.headers["www-authenticate"] == 'Bearer realm="OpenAI API"'
+    assert set(answer.json()) == {"error"}
+
+
 def test_a_short_key_is_echoed_whole(open_api: Any) -> None:
     api = open_api(api_keys="sk-one")
     answer = api.get("/v1/models", headers={"authorization": "Bearer invalid-key"})

@@ -5,6 +5,9 @@ from typing import Any
 
 import pytest
 
+from soundalike.api.errors import in_stream
+from soundalike.errors import InvalidRequestError, ServerError
+
 ENVELOPE = {"message", "type", "param", "code"}
 
 
@@ -112,3 +115,11 @@ def test_an_upload_over_the_limit_is_413(api: Any) -> None:
         },
         "usage": {"type": "duration", "seconds": 0},
     }
+
+
+def test_an_engines_own_reason_is_not_told_in_a_stream(caplog: pytest.LogCaptureFixture) -> None:
+    told = in_stream(ServerError("espeak-ng could not speak (a secret path)"))
+    assert "secret" not in told.message
+    assert "secret" in caplog.text
+    refused = InvalidRequestError("Too long.")
+    assert in_stream(refused) is refused

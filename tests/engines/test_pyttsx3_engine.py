@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from soundalike.engines.base import EngineConfig, SpeechJob
-from soundalike.engines.pyttsx3 import Pyttsx3Engine
+from soundalike.engines.pyttsx3 import Pyttsx3Engine, japanese
 from soundalike.engines.pyttsx3.delivery import Delivery, delivery
+from soundalike.engines.pyttsx3.espeak import Espeak, Manner
+from soundalike.engines.pyttsx3.japanese import in_kana
 from soundalike.engines.pyttsx3.language import identify
 from soundalike.errors import InvalidRequestError, ServerError
 
@@ -165,3 +167,91 @@ def test_instructions_change_the_sound(engine: Pyttsx3Engine) -> None:
     natural = seconds(engine, SpeechJob(FOX, "alloy"))
     slow = seconds(engine, SpeechJob(FOX, "alloy", instructions="Speak very slowly."))
     assert slow > natural * 1.15
+
+
+@pytest.mark.parametrize("text", ["x" * 4096, "字" * 4096, "word, " * 682, "пр" * 2048])
+def test_4096_characters_without_a_full_stop_are_spoken(engine: Pyttsx3Engine, text: str) -> None:
+    chunks = [chunk.size for chunk in engine.synthesize(SpeechJob(text, "alloy"))]
+    assert len(chunks) > 10
+    assert sum(chunks) > 60 * engine.sample_rate
+
+
+def plan(engine: Pyttsx3Engine, job: SpeechJob) -> list[tuple[str, str]]:
+    return [
+        (utterance.text.strip(), utterance.voice.partition("+")[0].rpartition("/")[2])
+        for utterance in engine.plan(job)
+    ]
+
+
+def test_words_of_another_script_are_spoken_in_their_language(engine: Pyttsx3Engine) -> None:
+    mixed = SpeechJob("The word мир means peace. Привет! Goodbye, 再见.", "alloy")
+    assert plan(engine, mixed) == [
+        ("The word", "en-us"),
+        ("мир", "ru"),
+        ("means peace.", "en-us"),
+        ("Привет!", "ru"),
+        ("Goodbye,", "en-us"),
+        ("再见.", "cmn"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("code", "tag"),
+    [
+        ("pt", "pt-br"),
+        ("pt-PT", "pt"),
+        ("en_GB", "en"),
+        ("no", "nb"),
+        ("zh", "cmn"),
+        ("yue", "yue"),
+    ],
+)
+def test_a_language_can_be_named_with_its_region(
+    engine: Pyttsx3Engine, code: str, tag: str
+) -> None:
+    assert plan(engine, SpeechJob("Oh.", "alloy", language=code)) == [("Oh.", tag)]
+
+
+def test_espeaks_own_voices_can_be_named(engine: Pyttsx3Engine) -> None:
+    listed = [voice.id for voice in engine.voices()]
+    assert listed[:3] == ["alloy", "ash", "ballad"]
+    assert listed[12] == "cedar"
+    assert {"en-us", "de", "cmn"} < set(listed[13:])
+    (utterance,) = engine.plan(SpeechJob("Hello.", "de+F3"))
+    assert utterance.voice == "gmw/de+f3"
+
+
+def test_an_abbreviation_makes_no_pause(engine: Pyttsx3Engine) -> None:
+    (utterance,) = engine.plan(SpeechJob("We met Dr. Smith at 5 p.m. today.", "alloy"))
+    assert utterance.text == "We met Dr Smith at 5 p.m today."
+
+
+def test_only_the_end_of_a_sentence_makes_a_pause(engine: Pyttsx3Engine) -> None:
+    pauses = [utterance.pause for utterance in engine.plan(SpeechJob("word " * 100, "alloy"))]
+    assert pauses == [False] * (len(pauses) - 1) + [True]
+    assert len(pauses) > 1
+
+
+def test_kanji_are_read_with_a_dictionary() -> None:
+    pytest.importorskip("sudachipy", reason="needs the extra `japanese`")
+    assert in_kana("私は東京へ行く") == "ワタクシワトウキョウエイク"
+    assert in_kana("これはペンです") == "これワペンです"
+
+
+def test_kanji_without_a_dictionary_are_refused(
+    engine: Pyttsx3Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(japanese, "_tokenizer", lambda: None)
+    assert in_kana("かな") == "かな"
+    with pytest.raises(InvalidRequestError, match=r"soundalike\[japanese\]"):
+        list(engine.synthesize(SpeechJob("東京", "alloy", language="ja")))
+
+
+def test_an_error_of_espeak_is_a_server_error() -> None:
+    with pytest.raises(ServerError, match="could not set its voice"):
+        Espeak().speak("Hello.", Manner("no/such", 160), pause=True)
+
+
+def test_a_whisper_and_a_monotone_are_heard(engine: Pyttsx3Engine) -> None:
+    (utterance,) = engine.plan(SpeechJob("Hello.", "alloy", instructions="Whisper."))
+    assert utterance.voice == "gmw/en-us+whisper"

@@ -10,7 +10,12 @@ import subprocess
 import sys
 from itertools import combinations
 
+import numpy as np
 import pytest
+
+from soundalike.audio.pcm import Pcm
+from soundalike.engines.base import EngineConfig, SpeechJob
+from soundalike.engines.pyttsx3 import Pyttsx3Engine
 
 VOICES = (
     *("alloy", "ash", "ballad", "coral", "echo", "fable", "nova", "onyx", "sage"),
@@ -78,3 +83,29 @@ def test_each_voice_is_equal_to_itself_in_another_process_and_order(voices: Meas
     again = measured(*reversed(VOICES))
     for key, values in voices.items():
         assert again[key] == pytest.approx(values, rel=0.02), key
+
+
+def test_a_voice_sounds_the_same_whatever_was_said_before() -> None:
+    """To the sample, in English; espeak's noise is seeded and no voice here has flutter."""
+    engine = Pyttsx3Engine(EngineConfig("pyttsx3"))
+
+    def spoken(text: str, voice: str) -> Pcm:
+        return np.concatenate(list(engine.synthesize(SpeechJob(text, voice))))
+
+    text = "The weather is very nice today, and we are all going to the beach."
+    before = {voice: spoken(text, voice) for voice in VOICES}
+    for voice in reversed(VOICES):
+        spoken("Und jetzt?", "de+f3")
+        assert np.array_equal(spoken(text, voice), before[voice]), voice
+
+
+def test_the_voices_are_equally_loud() -> None:
+    """The measure: the level of all samples that are not silence, within 5 dB of each other."""
+    engine = Pyttsx3Engine(EngineConfig("pyttsx3"))
+    levels = []
+    for voice in VOICES:
+        job = SpeechJob("The weather is very nice today.", voice)
+        sound = np.concatenate(list(engine.synthesize(job))).astype(np.float64)
+        assert np.abs(sound).max() < 32_000, f"{voice} is clipped"
+        levels.append(20 * np.log10(np.sqrt(np.mean(sound[np.abs(sound) > 300] ** 2))))
+    assert max(levels) - min(levels) < 5

@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields, is_dataclass
 from types import ModuleType
 from typing import Any
 
-from soundalike import api, contracts, errors, runtime
+from soundalike import api, audio, contracts, engines, errors, runtime
 from soundalike.contracts.terms import Refusal
 from soundalike.errors import ApiError, ServerError
 
@@ -58,8 +58,9 @@ def refusals(modules: Iterable[ModuleType]) -> set[Told]:
 
 
 def raised(nodes: Iterable[tuple[ModuleType, ast.AST]]) -> set[Told]:
-    """Every error that a function makes. Failures inside of the runtime that are described with
-    particulars are for the log: their clients are told the text of every 500."""
+    """Every error that a function makes. Failures of an engine, and those inside of the runtime
+    that are described with particulars, are for the log: their clients are told the text of every
+    500."""
     found: set[Told] = set()
     for module, function in nodes:
         if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
@@ -69,10 +70,16 @@ def raised(nodes: Iterable[tuple[ModuleType, ast.AST]]) -> set[Told]:
                 kind = vars(errors).get(call.func.id)
                 if isinstance(kind, type) and issubclass(kind, ApiError):
                     told = made(kind, call, function, module)
-                    inner = kind is ServerError and module.__name__.startswith(runtime.__name__)
-                    if told.message != "{}" and not (inner and "{}" in told.message):
+                    if told.message != "{}" and not is_for_the_log(kind, told, module):
                         found.add(told)
     return found
+
+
+def is_for_the_log(kind: type[ApiError], told: Told, module: ModuleType) -> bool:
+    if kind is not ServerError:
+        return False
+    particular = "{}" in told.message and module.__name__.startswith(runtime.__name__)
+    return particular or module.__name__.startswith(engines.__name__)
 
 
 def made(kind: type[ApiError], call: ast.Call, within: ast.AST, module: ModuleType) -> Told:
@@ -112,7 +119,7 @@ def cell(row: Any, column: str) -> str:
 
 def test_every_error_is_on_the_page(page: Any, sources: Any) -> None:
     modules = {module.__name__: module for module, _ in sources(contracts)}
-    here = refusals(modules.values()) | raised(sources(api, contracts, runtime))
+    here = refusals(modules.values()) | raised(sources(api, audio, contracts, engines, runtime))
     assert len(here) > 40
     said = {
         Told(blank(row.item), int(row.cells["Status"]), cell(row, "Param"), cell(row, "Code"))

@@ -44,6 +44,7 @@ def test_chunking_strategies_of_every_sdk(
     [
         {"chunking_strategy": "manual"},
         {"chunking_strategy": "[1]"},
+        {"chunking_strategy": "[" * 100_000},
         {"chunking_strategy": '{"type":"other"}'},
         {"chunking_strategy": '{"type":"server_vad","threshold":2}'},
         {"chunking_strategy[threshold]": "0.5"},

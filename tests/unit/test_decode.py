@@ -390,6 +390,12 @@ def test_one_frame_that_stands_for_hours_is_refused_before_it_is_resampled(tmp_p
         decode(saved(tmp_path, data), max_seconds=60.0)
 
 
+def test_a_day_of_sound_is_refused_by_default(tmp_path: Path) -> None:
+    data = at_rate(1, wav_file(tones(5.4, 16_000, 440), 16_000))
+    with pytest.raises(InvalidRequestError, match="longer than 21600 seconds"):
+        decode(saved(tmp_path, data))
+
+
 @pytest.mark.parametrize(
     ("name", "length"),
     [

@@ -50,6 +50,9 @@ class Crashing(Fine):
 class Quitting(Fine):
     def __init__(self, config): os._exit(3)
 
+class Vanishing(Fine):
+    def __init__(self, config): os._exit(0)
+
 class Hanging(Fine):
     def __init__(self, config): time.sleep(600)
 """
@@ -100,7 +103,7 @@ def engines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     info.mkdir(parents=True)
     (site / "made_up_engines.py").write_text(ENGINES)
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: made-up-engines\nVersion: 1.0.0\n")
-    names = ("Fine", "Broken", "Crashing", "Quitting", "Hanging")
+    names = ("Fine", "Broken", "Crashing", "Quitting", "Vanishing", "Hanging")
     points = "\n".join(f"{name.lower()} = made_up_engines:{name}" for name in names)
     (info / "entry_points.txt").write_text(f"[soundalike.speech_engines]\n{points}\n")
     monkeypatch.setenv("PYTHONPATH", str(site))
@@ -164,6 +167,19 @@ def test_what_the_main_job_needs_is_reported_missing_with_what_mends_it(
     assert finding.remedy is not None
     assert remedy in finding.remedy
     assert not runs(found)
+
+
+@pytest.mark.usefixtures("with_weights")
+def test_an_engine_of_somebody_else_is_not_mended_but_replaced(
+    store: ModelStore, libraries: Answer
+) -> None:
+    libraries({"speech": ProbeError("no parrot"), "transcription": ProbeError("no ear")})
+    found = examine(store, speech="parrot", transcription="ear")
+    remedies = [found[f"{direction} engine"][0].remedy for direction in ("speech", "transcription")]
+    assert remedies == [
+        "choose an installed engine: soundalike serve --speech-engine pyttsx3",
+        "choose an installed engine: soundalike serve --transcription-engine whisper",
+    ]
 
 
 @pytest.mark.usefixtures("with_weights")
@@ -291,6 +307,7 @@ def test_an_engine_is_opened_in_a_process_of_its_own() -> None:
         ("broken", r"libespeak-ng\.so\.1: cannot open$"),
         ("crashing", "killed by signal 6"),
         ("quitting", "ended with status 3"),
+        ("vanishing", "ended without an answer"),
         ("absent", "no speech engine is called 'absent'"),
     ],
 )

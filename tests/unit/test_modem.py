@@ -1,5 +1,6 @@
 """The stub engine's sound: packets to tones and back, through what recordings suffer."""
 
+import zlib
 from collections.abc import Iterator
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 from av import AudioFrame, AudioResampler
 
 from soundalike.audio.pcm import RECOGNITION_RATE, SPEECH_RATE, Pcm, Samples
+from soundalike.engines.stub import reception
 from soundalike.engines.stub.modem import (
     HIGH_TONES,
     LONGEST_SYMBOL,
@@ -91,6 +93,12 @@ def test_a_header_that_no_packet_has_is_refused(header: bytes) -> None:
 def test_a_lone_surrogate_cannot_be_packed() -> None:
     with pytest.raises(InvalidRequestError, match="surrogate"):
         pack(Packet("\ud800", opens=True))
+
+
+@pytest.mark.parametrize("charset", [0, 1])  # UTF-8 and cp1252; 0x81 is a letter in neither
+def test_bytes_that_are_no_text_are_no_packet_though_their_check_holds(charset: int) -> None:
+    framed = bytes([charset, 1, 0x81])
+    assert unpack(framed + zlib.crc32(framed).to_bytes(4, "big")) is None
 
 
 @pytest.mark.parametrize("milliseconds", [SHORTEST_SYMBOL, 15, 60, LONGEST_SYMBOL])
@@ -204,3 +212,22 @@ def foreign_sounds() -> Iterator[Samples]:
 def test_nothing_is_heard_in_other_sounds() -> None:
     for audio in foreign_sounds():
         assert packets(audio) == []
+
+
+def test_a_recording_of_nothing_but_preambles_is_not_searched_for_long(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    guesses = 0
+
+    def counted(audio: Samples, start: int, milliseconds: int, count: int) -> bytes | None:
+        nonlocal guesses
+        guesses += 1
+        return demodulate(audio, start, milliseconds, count)
+
+    monkeypatch.setattr(reception, "_PATIENCE", 500)
+    monkeypatch.setattr(reception, "demodulate", counted)
+    time = np.arange(20 * RECOGNITION_RATE // 1000) / RECOGNITION_RATE
+    preamble = np.sin(2 * np.pi * np.outer(PREAMBLE_TONES, time)).ravel().astype(np.float32) / 4
+    preambles = np.tile(preamble, 200)
+    assert packets(np.concatenate([preambles, spoken(), preambles])) == [HELLO]
+    assert guesses < 1500  # without an end to the patience 20 000 and more

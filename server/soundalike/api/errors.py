@@ -17,6 +17,7 @@ from soundalike.errors import (
     Producer,
     ServerError,
 )
+from soundalike.runtime.lanes import SORRY
 
 log = logging.getLogger(__name__)
 
@@ -36,14 +37,15 @@ def envelope(error: ApiError) -> dict[str, Any]:
     return body
 
 
-def render(error: ApiError) -> Response:
+def render(error: ApiError, *, audio: bool = True) -> Response:
     """The response that the live service would give: gateway errors are indented, the others
-    compact; a wrong key is answered as plain text with the status in the body."""
+    compact; a wrong key is answered on `audio` routes as plain text with the status in the body,
+    elsewhere with a challenge."""
     body = envelope(error)
     content_type = "application/json"
     if error.producer is Producer.GATEWAY:
         content_type = "application/json; charset=utf-8"
-        if isinstance(error, AuthenticationError) and error.code:
+        if isinstance(error, AuthenticationError) and error.code and audio:
             inner = body["error"]
             body = {
                 "error": {key: inner[key] for key in ("message", "type", "code", "param")},
@@ -56,6 +58,8 @@ def render(error: ApiError) -> Response:
     # Bytes and a raw header: Starlette would add a charset to a text type.
     response = Response(text.encode("utf-8", "surrogatepass"), status_code=error.status)
     response.headers["content-type"] = content_type
+    if isinstance(error, AuthenticationError) and error.code and not audio:
+        response.headers["www-authenticate"] = 'Bearer realm="OpenAI API"'
     if error.retry_after is not None:
         # Rounded up: who comes back even a moment too early is refused again.
         response.headers["retry-after"] = str(max(1, math.ceil(error.retry_after)))
@@ -86,6 +90,15 @@ def internal(request_id: str) -> ServerError:
     )
 
 
+def in_stream(error: ApiError) -> ApiError:
+    """What is told of an error in a stream that has begun, where no status can say it any more.
+    The reason of a fault of the server's own goes to the log, as elsewhere."""
+    if error.status != 500:
+        return error
+    log.error("in a stream: %s", error.message)
+    return ServerError(SORRY)
+
+
 def install(app: FastAPI) -> None:
     """Answer every refusal with the envelope. What nobody foresaw, `ServiceHeaders` answers."""
 
@@ -96,7 +109,7 @@ def install(app: FastAPI) -> None:
             log.error("%s: %s (%s)", where, exception.message, request.state.request_id)
         if exception.status == 500:  # the reason is the operator's business, and in the log
             return render(internal(request.state.request_id))
-        return render(exception)
+        return render(exception, audio="/audio/" in request.url.path)
 
     async def http_exception(request: Request, exception: Exception) -> Response:
         assert isinstance(exception, HTTPException)

@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack, aclosing
 from fastapi import Request, Response
 
 from soundalike.api.connection import EVENT_STREAM_HEADERS, Stream, started, while_connected
+from soundalike.api.errors import in_stream
 from soundalike.api.form import Form, Upload, received_form
 from soundalike.api.limits import charge
 from soundalike.api.service import Service
@@ -120,4 +121,4 @@ async def _as_events(
                 yield data
         yield frames.finish()
     except ApiError as error:
-        yield error_frame(error)
+        yield error_frame(in_stream(error))

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Request, Response
 
 from soundalike.api.bodies import json_object
 from soundalike.api.connection import EVENT_STREAM_HEADERS, Stream, started, while_connected
+from soundalike.api.errors import in_stream
 from soundalike.api.limits import charge
 from soundalike.api.service import CurrentService, Service
 from soundalike.contracts.speech import bound_voice, speech_request
@@ -72,4 +73,4 @@ async def _as_events(audio: AsyncIterator[bytes], events: SpeechEvents) -> Async
                 yield frames
         yield events.finish()
     except ApiError as error:
-        yield error_frame(error)
+        yield error_frame(in_stream(error))

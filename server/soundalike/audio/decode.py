@@ -22,9 +22,13 @@ _PROTOCOLS = "none"
 
 _FULL_SCALE = 2**31
 
+LONGEST_SECONDS = 6 * 3600.0
+"""What a recogniser is given at most: 25 MiB of speech at 9.7 kbit/s, and 1.4 GB as samples. A few
+kilobytes can stand for days of silence."""
+
 
 def decode(
-    path: Path, rate: int = RECOGNITION_RATE, *, max_seconds: float | None = None
+    path: Path, rate: int = RECOGNITION_RATE, *, max_seconds: float = LONGEST_SECONDS
 ) -> Samples:
     """The main audio stream of a file at `rate` Hz, its channels averaged into one.
 
@@ -72,7 +76,7 @@ class _Upload:
             return -1
 
 
-def _frames(container: InputContainer, max_seconds: float | None) -> Iterator[AudioFrame]:
+def _frames(container: InputContainer, max_seconds: float) -> Iterator[AudioFrame]:
     stream = container.streams.best("audio")
     if not isinstance(stream, AudioStream):
         raise _undecodable()
@@ -87,7 +91,7 @@ def _frames(container: InputContainer, max_seconds: float | None) -> Iterator[Au
             continue
         for frame in frames:
             seconds += Fraction(frame.samples, frame.sample_rate)
-            if max_seconds is not None and seconds > max_seconds:
+            if seconds > max_seconds:
                 raise _too_long(max_seconds)
             yield frame
 

@@ -62,7 +62,7 @@ def chunking_strategy(form: Mapping[str, Sequence[str]]) -> Chunking | None:
 def _json_object(text: str) -> Mapping[str, object]:
     try:
         value = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):  # the latter from brackets in thousands
         value = None
     if not isinstance(value, dict):
         raise _REFUSED.error()

@@ -51,7 +51,7 @@ class Pyttsx3Engine:
         fixed = config.options.get("language")
         self._language = str(fixed) if fixed else None
         if self._language is None:
-            language.identify("Hello")  # the classifier's model takes most of a second to read
+            language.load_classifier()
         elif language.espeak_voice(self._language, self._espeak.voices) is None:
             raise ServerError(f"espeak-ng has no voice for the language {self._language!r}.")
 
@@ -81,16 +81,18 @@ class Pyttsx3Engine:
         profile = self._profile(job)
         whispers = delivery(job.instructions).whisper
         text = spoken_text.speakable(job.text)
-        code = profile.language or job.language or self._language or language.identify(text)
+        fixed = profile.language or job.language or self._language
+        code = fixed or language.identify(text)
         spoken = 0
         for utterance in utterances.split(text):
             spoken += len(utterance)
             pause = spoken == len(text) or not _CUT_SENTENCE.search(utterance)
-            *parts, last = language.runs(spoken_text.without_inner_stops(utterance), code)
-            for part, part_code in (*parts, last):
+            own = code if fixed else language.of_utterance(utterance, code)
+            parts = tuple(language.runs(spoken_text.without_inner_stops(utterance), own))
+            for number, (part, part_code) in enumerate(parts, 1):
                 if spoken_text.has_words(part):
                     voice = self._espeak_voice(profile, part_code, whispers=whispers)
-                    yield Utterance(part, voice, pause and (part, part_code) == last)
+                    yield Utterance(part, voice, pause and number == len(parts))
 
     def _profile(self, job: SpeechJob) -> Profile:
         if job.language and language.espeak_voice(job.language, self._espeak.voices) is None:
@@ -102,12 +104,14 @@ class Pyttsx3Engine:
         return voices.find(job.voice, self._espeak.voices, self._espeak.variants)
 
     def _espeak_voice(self, profile: Profile, code: str, *, whispers: bool) -> str:
-        own, _, variant = profile.english.partition("+")
+        accent, _, variant = profile.english.partition("+")
         tag = language.espeak_voice(code, self._espeak.voices)
-        if code != "en" and tag is not None:
-            own, variant = tag, profile.variant
+        if code == "en" or tag is None:
+            tag = accent
+        elif tag.partition("-")[0] != "en":
+            variant = profile.variant
         variant = "whisper" if whispers else variant
-        return self._espeak.identifier(own) + (f"+{variant}" if variant else "")
+        return self._espeak.identifier(tag) + (f"+{variant}" if variant else "")
 
     def _speak(self, job: SpeechJob, profile: Profile, asked: Delivery) -> Iterator[Pcm]:
         silent = True

@@ -18,16 +18,15 @@ def in_kana(text: str) -> str:
         InvalidRequestError: the text has kanji, and the dictionary of readings (the extra
             `japanese`) is not installed.
     """
+    if tokenizer := _tokenizer():
+        return "".join(_reading(word) for word in tokenizer.tokenize(text))
     if not _KANJI.search(text):
         return text
-    tokenizer = _tokenizer()
-    if tokenizer is None:
-        raise InvalidRequestError(
-            "This text has kanji, whose readings need a dictionary. Install it with"
-            " pip install 'soundalike[japanese]', or write the text in kana.",
-            param="input",
-        )
-    return "".join(_reading(word) for word in tokenizer.tokenize(text))
+    raise InvalidRequestError(
+        "This text has kanji, whose readings need a dictionary. Install it with"
+        " pip install 'soundalike[japanese]', or write the text in kana.",
+        param="input",
+    )
 
 
 def _reading(word: Any) -> str:

@@ -60,11 +60,17 @@ _MARGIN_OVER_ENGLISH = 8.9
 _MARGIN_OF_SELDOM = 25.0
 
 _MEMBERS = {"nn": "no", "nb": "no", "wuu": "zh", "cmn": "zh"}
+_REGIONS = {"en-gb": "en", "pt-pt": "pt"}
 _ESPEAK_NAMES = {"zh": "cmn", "no": "nb", "nn": "nb", "pt": "pt-br", "en": "en-us"}
 _NOISE = re.compile(r"\S+@\S+|\w+://\S+|www\.\S+|\d+")
 _ENOUGH = 2000
 _FEWEST_LETTERS = 6
 _REPEATED = re.compile(r"(.{1,24}?)\1{2,}")
+
+
+def load_classifier() -> None:
+    """Reads the classifier's model, which takes most of a second, ahead of the first text."""
+    py3langid.rank("")
 
 
 def languages(espeak_voices: Collection[str]) -> tuple[str, ...]:
@@ -82,23 +88,25 @@ def espeak_voice(code: str, espeak_voices: Collection[str]) -> str | None:
     """
     tag = code.strip().lower().replace("_", "-")
     primary = tag.partition("-")[0]
-    candidates = (_ESPEAK_NAMES.get(tag, tag), _ESPEAK_NAMES.get(primary, primary))
+    tag = _REGIONS.get(tag) or _ESPEAK_NAMES.get(tag, tag)
+    candidates = (tag, _ESPEAK_NAMES.get(primary, primary))
     return next((name for name in candidates if name in espeak_voices), None)
 
 
 @lru_cache(maxsize=64)
 def identify(text: str) -> str:
-    """The code of the language that a text is most likely in; "en" where nothing tells.
-
-    The first call reads the classifier's model, which takes most of a second.
-    """
+    """The code of the language that a text is most likely in; "en" where nothing tells."""
     scripts = Counter(found for found in map(script, text) if found)
     if (scripts["HIRAGANA"] + scripts["KATAKANA"]) * 8 > scripts["CJK"]:
         scripts["HIRAGANA"] += scripts.pop("CJK", 0)  # every Japanese sentence has kana
     if not scripts.total():
         return "en"
-    candidates = _LANGUAGES[scripts.most_common(1)[0][0]]
-    return candidates[0] if len(candidates) == 1 else _most_likely(text, candidates)
+    main = scripts.most_common(1)[0][0]
+    candidates = _LANGUAGES[main]
+    if len(candidates) == 1:
+        return candidates[0]
+    alone = "".join(char if script(char) in (None, main) else " " for char in text)
+    return _most_likely(alone, candidates)
 
 
 def _most_likely(text: str, candidates: tuple[str, ...]) -> str:
@@ -134,17 +142,22 @@ def script(character: str) -> str | None:
     return name if name in _LANGUAGES else None
 
 
+def of_utterance(text: str, language: str) -> str:
+    """The language of an utterance, where `language` is that of the whole text: its own, if it
+    has no letter of a script that only the whole text's language is written in."""
+    own = _scripts_of(language)
+    if own and not any(script(character) in own for character in text):
+        return identify(text)
+    return language
+
+
 def runs(text: str, language: str) -> Iterator[tuple[str, str]]:
     """Parts a text where it leaves the scripts of its language: (part, language of the part).
 
     espeak spells the letters of a foreign script one by one ("Chinese letter, Chinese letter").
-    Latin words it reads in nearly all its languages, so they stay with the words around them; but
-    a text without a letter of its language's own script is parted from that language altogether.
+    Latin words it reads in nearly all its languages, so they stay with the words around them.
     """
     own = _scripts_of(language)
-    if own and not any(script(character) in own for character in text):
-        language = identify(text)
-        own = _scripts_of(language)
     foreign = False
     marks: list[bool] = []
     for position, character in enumerate(text):

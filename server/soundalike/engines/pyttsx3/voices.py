@@ -34,7 +34,9 @@ class Profile:
 # the clearest in English and weak in the sibilants of other languages. Chosen by measuring word
 # error rate through Whisper base, median pitch, spectral centroid and loudness.
 BUILT_IN: Mapping[str, Profile] = {
-    "alloy": Profile("neutral, clear, American", "en-us+edward2", "Storm", pitch=74, tract=1.08),
+    "alloy": Profile(
+        "neutral, clear, American", "en-us+edward2", "Storm", rate=150, pitch=74, tract=1.08
+    ),
     "ash": Profile("male, plain, American", "en-us+Diogo", "Diogo", rate=168, pitch=45),
     "ballad": Profile(
         "male, slow and melodious, British",
@@ -126,7 +128,8 @@ def find(voice: str, espeak_voices: Mapping[str, str], variants: Mapping[str, st
     if match and (tag := match["tag"].lower()) in espeak_voices:
         variant = variants.get((match["variant"] or "").lower(), "")
         if variant or not match["variant"]:
-            return Profile(espeak_voices[tag], tag, variant, language=tag)
+            english = f"{tag}+{variant}" if variant else tag
+            return Profile(espeak_voices[tag], english, variant, language=tag)
     raise InvalidRequestError(
         f"There is no voice {voice!r}. The voices are {', '.join(BUILT_IN)}, and those of"
         " espeak-ng by their tags, such as 'en-gb-x-rp' or 'de+f3'.",

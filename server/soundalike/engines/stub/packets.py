@@ -62,9 +62,12 @@ def packet_length(header: bytes) -> int | None:
 
 
 def unpack(packed: bytes) -> Packet | None:
-    """The packet again, or None where its check does not hold."""
+    """The packet again, or None where its check does not hold or its bytes are no text."""
     framed, check = packed[:-_CHECK_BYTES], packed[-_CHECK_BYTES:]
     if zlib.crc32(framed).to_bytes(_CHECK_BYTES, "big") != check:
         return None
     charset = _CHARSETS[framed[0] & ~_OPENS]
-    return Packet(framed[HEADER_BYTES:].decode(charset), opens=bool(framed[0] & _OPENS))
+    try:
+        return Packet(framed[HEADER_BYTES:].decode(charset), opens=bool(framed[0] & _OPENS))
+    except UnicodeDecodeError:  # whoever made it up knew the check
+        return None

@@ -13,6 +13,10 @@ from soundalike.engines.stub.preamble import Beginning, beginnings
 # A recording may have lost the edges of its first and last symbols: 40 ms of silence for them.
 _PADDING = 40 * RECOGNITION_RATE // 1000
 
+_PATIENCE = 10_000
+"""Fruitless guesses in a recording, a second or two of work, after which each further beginning
+gets one: a recording of nothing but preambles has thousands of beginnings a minute."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reception:
@@ -27,10 +31,11 @@ def receive(audio: Samples) -> Iterator[Reception]:
     """The packets in 16 kHz audio, in order; what is damaged is passed over."""
     padded = np.pad(audio, _PADDING)
     heard_until = 0
+    patience = _PATIENCE
     for guesses in beginnings(padded):
         if guesses[0].data < heard_until:
             continue
-        for guess in guesses:
+        for guess in guesses[: max(1, patience)]:
             packed = _packed(padded, guess)
             packet = unpack(packed) if packed is not None else None
             if packed is not None and packet is not None:
@@ -38,6 +43,8 @@ def receive(audio: Samples) -> Iterator[Reception]:
                 heard_until = guess.data + len(packed) * guess.symbol
                 yield Reception(packet, _seconds(start, audio), _seconds(heard_until, audio))
                 break
+        else:
+            patience -= len(guesses)
 
 
 def _packed(audio: Samples, guess: Beginning) -> bytes | None:
