@@ -85,3 +85,13 @@ def test_a_refusal_is_heard_by_a_client_that_sends_everything_first(server: Any)
         answer = client.makefile("rb").read()
     assert answer.startswith(b"HTTP/1.1 400")
     assert b"Could not parse multipart form" in answer
+
+
+def test_a_client_that_asks_first_is_refused_before_it_sends_too_much(server: Any) -> None:
+    with connect(server) as client:
+        client.sendall(HEAD + b"Content-Length: 30000000\r\nExpect: 100-continue\r\n\r\n")
+        answer = b""
+        while not answer.endswith(b"}"):
+            answer += client.recv(65536)
+    assert answer.startswith(b"HTTP/1.1 413 ")  # and no `100 Continue` before it
+    assert b"(30000000 bytes read)" in answer

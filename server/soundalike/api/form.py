@@ -80,18 +80,21 @@ async def received_form(
 async def _limited(request: Request, limit: int) -> AsyncIterator[bytes]:
     """The body, as long as it keeps to the limit; the rest is read past and dropped.
 
-    A client can hear the refusal only after it has sent everything: a connection that is closed
-    in its face reaches it as a network error.
+    A client that asks first (RFC 9110, `Expect: 100-continue`) is refused before it sends
+    anything. Any other can hear the refusal only after it has sent everything: a connection that
+    is closed in its face reaches it as a network error.
     """
     size = int(request.headers.get("content-length") or 0)
+    asks_first = request.headers.get("expect", "").lower() == "100-continue"
     read = 0
-    async for chunk in request.stream():
-        read += len(chunk)
-        size = max(size, read)
-        if size <= limit:
-            yield chunk
-        elif read > PATIENCE * limit:
-            break
+    if size <= limit or not asks_first:
+        async for chunk in request.stream():
+            read += len(chunk)
+            size = max(size, read)
+            if size <= limit:
+                yield chunk
+            elif read > PATIENCE * limit:
+                break
     if size > limit:
         raise ContentTooLargeError(
             f"413: Maximum content size limit ({limit}) exceeded ({size} bytes read)", billed=True
