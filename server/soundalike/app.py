@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from fastapi import Depends, FastAPI
 
@@ -22,7 +23,6 @@ from soundalike.api import (
 from soundalike.api.auth import authenticate
 from soundalike.api.headers import ServiceHeaders
 from soundalike.api.limits import RateLimiter
-from soundalike.api.openapi import document
 from soundalike.api.service import Service
 from soundalike.runtime.base import Runtime
 from soundalike.served import local_runtime, served_models
@@ -70,7 +70,7 @@ def create_app(settings: Settings, runtime: Runtime | None = None) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,  # another path is a 404 in the envelope, not an empty 307
     )
-    app.openapi = document  # type: ignore[method-assign]
+    app.openapi = _document  # type: ignore[method-assign]
     app.add_middleware(ServiceHeaders)
     errors.install(app)
     app.include_router(health.router)
@@ -83,3 +83,9 @@ def create_app(settings: Settings, runtime: Runtime | None = None) -> FastAPI:
                 include_in_schema=bool(prefix),
             )
     return app
+
+
+def _document() -> dict[str, Any]:
+    from soundalike.api.openapi import document
+
+    return document()

@@ -4,9 +4,10 @@ Nothing is changed and the network is not touched. Whatever loads a native libra
 process (see `probes`), so a library that crashes or hangs becomes a finding.
 """
 
+import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,12 +60,14 @@ def diagnose(
     speech_engine: str,
     transcription_engine: str,
     model: str,
+    options: Mapping[str, str | int],
     probe_timeout: float = 60.0,
 ) -> list[Finding]:
     """Looks at everything that the main job needs, in the order in which it is best read.
 
     Args:
         model: the id of the Whisper that answers for OpenAI's model ids.
+        options: those that a Whisper is opened with.
         probe_timeout: seconds after which a library is taken to hang.
     """
 
@@ -79,7 +82,7 @@ def diagnose(
             )
         ],
         lambda: list(_weights(store, model, needed=transcription_engine == "whisper")),
-        lambda: [_devices(lambda: probe("cuda"))],
+        lambda: [_devices(lambda: probe("plan", str(store.folder / model), json.dumps(options)))],
         lambda: [_codecs(lambda: probe("encoders"))],
         lambda: [_folder(store.folder)],
         lambda: [_disk(store, model)],
@@ -150,13 +153,19 @@ def _present_weights(store: ModelStore, model: StoredModel, *, essential: bool) 
     return Finding("weights", "ok", text, essential=essential)
 
 
-def _devices(ask_ctranslate2: Callable[[], int]) -> Finding:
-    cores = f"{os.cpu_count() or 1} CPU cores"
+def _devices(ask_plan: Callable[[], dict[str, Any]]) -> Finding:
     try:
-        count = ask_ctranslate2()
+        found = ask_plan()
     except ProbeError as error:
-        return Finding("devices", "warning", f"{cores}; CUDA could not be looked for: {error}")
-    return Finding("devices", "ok", f"{cores}, {count or 'no'} CUDA devices")
+        return Finding("devices", "warning", f"it could not be told how Whisper runs: {error}")
+    there_is = f"{_counted(found['cores'], 'CPU core')}, {_counted(found['gpus'], 'CUDA device')}"
+    slots = f"{_counted(found['slots'], 'slot')} of {_counted(found['threads'], 'thread')}"
+    text = f"{there_is}; Whisper runs in {slots}, {found['compute_type']} on {found['device']}"
+    return Finding("devices", "ok", text)
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number or 'no'} {noun}{'' if number == 1 else 's'}"
 
 
 def _codecs(ask_av: Callable[[], dict[str, bool]]) -> Finding:

@@ -8,8 +8,10 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import asdict
 from importlib import import_module
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 _ENCODERS = {"mp3": "libmp3lame", "opus": "libopus", "aac": "aac", "flac": "flac"}
@@ -69,9 +71,20 @@ def transcription(engine: str) -> dict[str, str]:
     return {name: version(name) for name in libraries}
 
 
-def cuda() -> int:
-    """The number of CUDA devices that CTranslate2 can use."""
-    return int(import_module("ctranslate2").get_cuda_device_count())
+def plan(weights: str, options: str) -> dict[str, Any]:
+    """What there is for Whisper and how it would run on that.
+
+    Args:
+        weights: the folder of its weights, which need not exist.
+        options: those of an `EngineConfig`, as JSON.
+    """
+    from soundalike.engines.base import EngineConfig
+    from soundalike.engines.whisper.loading import plan_for
+    from soundalike.engines.whisper.machine import this_machine
+
+    machine = this_machine()
+    config = EngineConfig("whisper", Path(weights), json.loads(options))
+    return {"cores": machine.cores, "gpus": machine.gpus, **asdict(plan_for(config))}
 
 
 def encoders() -> dict[str, bool]:
@@ -89,7 +102,7 @@ def encoders() -> dict[str, bool]:
 
 
 _PROBES: dict[str, Callable[..., Any]] = {
-    probe.__name__: probe for probe in (speech, transcription, cuda, encoders)
+    probe.__name__: probe for probe in (speech, transcription, plan, encoders)
 }
 
 

@@ -1,6 +1,5 @@
 """Which model ids a server answers to, and the local models that stand behind them."""
 
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,11 +16,14 @@ from soundalike.engines.base import EngineConfig
 from soundalike.runtime.base import Deployment
 from soundalike.runtime.local import LocalRuntime
 from soundalike.settings import Settings
-from soundalike.store.folder import ModelStore
 
 SPEECH_DEPTH = 64
 """Utterances that a speech host interleaves: an engine that speaks hundreds of times faster than
 real time needs no more than one thread, only fairness."""
+
+RECORDINGS = 16
+"""Recordings that a transcription host works on side by side: more than it has slots for their
+clips, so that a short one is not kept waiting by long ones."""
 
 WHISPER = "whisper"
 """The engine whose models are the weights of the store."""
@@ -100,6 +102,8 @@ def served_models(settings: Settings) -> ServedModels:
     under its own id."""
     weights: dict[str, Path] = {}
     if settings.transcription_engine_name == WHISPER:
+        from soundalike.store.folder import ModelStore
+
         weights = {model.id: model.path for model in ModelStore(settings.models).models()}
     speech = _speech_deployment(settings)
     transcription = tuple(_transcription_deployments(settings, weights))
@@ -136,32 +140,23 @@ def _transcription_deployments(
     settings: Settings, weights: Mapping[str, Path]
 ) -> Iterable[Deployment]:
     engine = settings.transcription_engine_name
-    slots, threads = transcription_plan(
-        os.cpu_count() or 1, settings.transcription_slots, settings.transcription_threads
-    )
-    options: dict[str, str | int] = {
-        "device": settings.device,
-        "compute_type": settings.compute_type,
-        "slots": slots,
-        "threads": threads,
-    }
     models: Mapping[str, Path | None] = weights if engine == WHISPER else {engine: None}
     for id_, folder in models.items():
         yield Deployment(
             id_,
             "transcription",
-            EngineConfig(engine, folder, options),
-            threads=slots,
+            EngineConfig(engine, folder, whisper_options(settings)),
+            threads=RECORDINGS,
             queue=settings.queue,
             preload=folder is None or id_ == settings.whisper_model,
         )
 
 
-def transcription_plan(cores: int, slots: int = 0, threads: int = 0) -> tuple[int, int]:
-    """Transcriptions at once, and threads of each, for a number of cores; 0 leaves it to us.
-
-    Two slots of one thread finish ten short clips in 2.0 s where one slot of two takes 3.5 s, so
-    cores go to slots first, up to four of them.
-    """
-    slots = slots or max(1, min(4, cores))
-    return slots, threads or max(1, cores // slots)
+def whisper_options(settings: Settings) -> dict[str, str | int]:
+    """What a Whisper is opened with; see `engines.whisper.loading.plan_for`."""
+    return {
+        "device": settings.device,
+        "compute_type": settings.compute_type,
+        "slots": settings.transcription_slots,
+        "threads": settings.transcription_threads,
+    }

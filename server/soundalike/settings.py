@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from soundalike.store.folder import default_folder
+from soundalike.store.location import default_folder
 
 ENV_PREFIX = "SOUNDALIKE_"
 
@@ -50,10 +50,12 @@ class Settings(BaseSettings):
         "auto", description="Number type of Whisper's weights, as CTranslate2 names it."
     )
     transcription_slots: int = Field(
-        0, ge=0, description="Transcriptions at once; 0 chooses by the number of cores."
+        0,
+        ge=0,
+        description="Clips recognised at once, of all recordings; 0 chooses by cores and memory.",
     )
     transcription_threads: int = Field(
-        0, ge=0, description="Threads of one transcription; 0 chooses by the number of cores."
+        0, ge=0, description="Threads of each of them; 0 shares the cores out."
     )
     rules: Literal["service", "schema"] = Field(
         "service",

@@ -53,7 +53,7 @@ def speak(text: str, speed: float = 1.0, voice: str = "alloy") -> Pcm:
     return np.concatenate(list(SPEAKER.synthesize(SpeechJob(text, voice, speed=speed))))
 
 
-def transcoded(audio: Samples | Pcm, rate: int, codec: str) -> Samples:
+def transcoded(audio: "Samples | Pcm", rate: int, codec: str) -> Samples:
     """Audio as a codec leaves it, at 16 kHz."""
     container, encoder, codec_rate, bit_rate = CODECS[codec]
     pcm = np.rint(audio * 32767).astype(np.int16) if audio.dtype == np.float32 else audio

@@ -1,6 +1,7 @@
 """Whisper base on human speech."""
 
 import re
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -220,6 +221,28 @@ def test_two_threads_hear_what_one_hears(
         assert [text_of(events) for events in together] == [
             text_of(hear(JOB, name)) for name in names
         ]
+
+
+def test_a_long_recording_does_not_hold_up_a_short_one(
+    engine: WhisperEngine,
+    speech: Callable[[str], Samples],
+    long_speech: tuple[Samples, dict[str, tuple[float, float]]],
+) -> None:
+    long = engine.transcribe(replace(JOB, language="en"), np.tile(long_speech[0], 2))
+    begun, finished = [next(long), next(long)], threading.Event()
+
+    def rest() -> list[TranscriptionEvent]:
+        events = list(long)
+        finished.set()
+        return events
+
+    with ThreadPoolExecutor(1) as pool:
+        hearing = pool.submit(rest)
+        short = list(engine.transcribe(JOB, speech("librivox-0880.wav")))
+        assert not finished.is_set()
+        assert word_error_rate(SPOKEN["librivox-0880.wav"], text_of(short)) <= 0.05
+        text = text_of([*begun, *hearing.result()])
+    assert word_error_rate(" ".join([*SPOKEN.values()] * 2), text) <= 0.05
 
 
 @pytest.mark.parametrize("logprobs", [False, True])

@@ -27,7 +27,14 @@ HUB = HubSource("someone/something", "1" * 40)
 HEALTHY: dict[str, Any] = {
     "speech": {"voices": 13, "languages": 100},
     "transcription": {"faster-whisper": "1.2.1", "ctranslate2": "4.8.5"},
-    "cuda": 0,
+    "plan": {
+        "cores": 2,
+        "gpus": 0,
+        "device": "cpu",
+        "compute_type": "int8",
+        "slots": 2,
+        "threads": 1,
+    },
     "encoders": {"libmp3lame": True, "libopus": True, "aac": True, "flac": True},
 }
 
@@ -114,7 +121,11 @@ def examine(
 ) -> dict[str, list[Finding]]:
     by_topic: dict[str, list[Finding]] = {}
     for finding in diagnose(
-        store, speech_engine=speech, transcription_engine=transcription, model=model
+        store,
+        speech_engine=speech,
+        transcription_engine=transcription,
+        model=model,
+        options={"slots": 0},
     ):
         by_topic.setdefault(finding.topic, []).append(finding)
     return by_topic
@@ -142,7 +153,9 @@ def test_a_healthy_machine_has_nothing_to_mend(store: ModelStore) -> None:
     assert "13 voices, 100 languages" in texts["speech engine"]
     assert "faster-whisper 1.2.1, ctranslate2 4.8.5" in texts["transcription engine"]
     assert "small: 2 files" in texts["weights"]
-    assert "no CUDA devices" in texts["devices"]
+    assert texts["devices"] == (
+        "2 CPU cores, no CUDA devices; Whisper runs in 2 slots of 1 thread, int8 on cpu"
+    )
     assert "libmp3lame, libopus, aac, flac" in texts["codecs"]
     assert str(store.folder) in texts["store"]
 
@@ -183,10 +196,8 @@ def test_an_engine_of_somebody_else_is_not_mended_but_replaced(
 
 
 @pytest.mark.usefixtures("with_weights")
-def test_cuda_that_cannot_be_looked_for_is_no_obstacle(
-    store: ModelStore, libraries: Answer
-) -> None:
-    libraries({"cuda": ProbeError("driver too old")})
+def test_a_plan_that_cannot_be_made_is_no_obstacle(store: ModelStore, libraries: Answer) -> None:
+    libraries({"plan": ProbeError("driver too old")})
     found = examine(store)
     assert (found["devices"][0].status, runs(found)) == ("warning", True)
     assert "driver too old" in found["devices"][0].text

@@ -11,15 +11,13 @@ from soundalike.audio.pcm import RECOGNITION_RATE, SPEECH_RATE, Pcm, Samples
 from soundalike.engines.stub import reception
 from soundalike.engines.stub.modem import (
     HIGH_TONES,
-    LONGEST_SYMBOL,
     LOW_TONES,
-    PREAMBLE_TONES,
-    SHORTEST_SYMBOL,
     demodulate,
     modulate,
 )
 from soundalike.engines.stub.packets import LONGEST_BODY, Packet, pack, packet_length, unpack
 from soundalike.engines.stub.reception import receive
+from soundalike.engines.stub.symbols import LONGEST_SYMBOL, PREAMBLE_TONES, SHORTEST_SYMBOL
 from soundalike.errors import InvalidRequestError
 
 HELLO = Packet("Hello, world! This is a test.", opens=True)

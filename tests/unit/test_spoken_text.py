@@ -19,11 +19,20 @@ from soundalike.engines.pyttsx3.spoken_text import has_words, speakable
         ("𝓗𝓮𝓵𝓵𝓸", "Hello"),
         ("Stop!!!!!!!!!!", "Stop!!!"),
         ("5 < 6", "5 < 6"),
+        ("one \n \n\n two\n three   four", "one\n\ntwo\nthree   four"),
+        ("before\n\n<![CDATA[ a > b ]]>\n\nafter", "before\n\nafter"),
         ("2*3", "2 * 3"),
     ],
 )
 def test_markup_goes_and_words_stay(written: str, spoken: str) -> None:
     assert speakable(written) == spoken
+
+
+@pytest.mark.parametrize(
+    "text", ["<![x", "<![CD]]>", "<![CDATA[", "<!", "<!--", "<!DOCTYPE", "<?", "</"]
+)
+def test_broken_markup_is_no_error(text: str) -> None:
+    assert speakable(f"Hello.\n\n{text * 50}").startswith("Hello.")
 
 
 @pytest.mark.parametrize("text", ["...", "  ", "!?", "—", ""])

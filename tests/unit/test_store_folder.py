@@ -7,7 +7,8 @@ import pytest
 
 from soundalike.store.catalog import CatalogEntry, HubSource, ModelFile
 from soundalike.store.errors import ModelMissingError
-from soundalike.store.folder import ModelStore, default_folder
+from soundalike.store.folder import ModelStore
+from soundalike.store.location import default_folder
 
 SOURCE = HubSource("someone/something", "1" * 40)
 KNOWN = {
@@ -207,8 +208,6 @@ def test_an_installation_keeps_its_models_in_the_users_cache(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     site = tmp_path / "lib" / "site-packages" / "soundalike" / "store"
-    monkeypatch.setattr("soundalike.store.folder.__file__", str(site / "folder.py"))
-    monkeypatch.setattr(
-        "soundalike.store.folder.user_cache_path", lambda name, appauthor: tmp_path / name
-    )
+    monkeypatch.setattr("soundalike.store.location.__file__", str(site / "location.py"))
+    monkeypatch.setattr("platformdirs.user_cache_path", lambda name, appauthor: tmp_path / name)
     assert default_folder() == tmp_path / "soundalike" / "models"

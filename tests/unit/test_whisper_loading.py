@@ -1,4 +1,4 @@
-"""What is chosen for a machine, and what is said of weights that cannot be opened."""
+"""Weights that cannot be opened, and what is said of them."""
 
 import subprocess
 import sys
@@ -7,61 +7,44 @@ from pathlib import Path
 import pytest
 
 from soundalike.engines.base import EngineConfig
-from soundalike.engines.whisper.loading import (
-    REQUIRED_FILES,
-    chosen_compute_type,
-    chosen_device,
-    chosen_threads,
-    load_model,
-)
+from soundalike.engines.whisper.loading import REQUIRED_FILES, WEIGHTS, load_model, plan_for
+from soundalike.engines.whisper.plan import Plan
 from soundalike.errors import ServerError
 
-
-@pytest.mark.parametrize(
-    ("requested", "gpus", "device"),
-    [("auto", 0, "cpu"), ("auto", 2, "cuda"), ("cpu", 2, "cpu"), ("cuda", 0, "cuda")],
-)
-def test_device(requested: str, gpus: int, device: str) -> None:
-    assert chosen_device(requested, gpus) == device
+PLAN = Plan("cpu", "int8", 1, 1)
 
 
-@pytest.mark.parametrize(
-    ("requested", "device", "supported", "compute_type"),
-    [
-        ("auto", "cpu", {"int8", "int8_float32", "float32"}, "int8"),
-        ("auto", "cpu", {"float32"}, "float32"),
-        ("auto", "cuda", {"float16", "int8", "float32"}, "float16"),
-        ("auto", "cuda", {"int8", "float32"}, "float32"),
-        ("int8_float16", "cuda", {"float32"}, "int8_float16"),
-    ],
-)
-def test_compute_type(requested: str, device: str, supported: set[str], compute_type: str) -> None:
-    assert chosen_compute_type(requested, device, supported) == compute_type
+def test_wishes_come_from_the_options(tmp_path: Path) -> None:
+    (tmp_path / WEIGHTS).write_bytes(b"weights")
+    config = EngineConfig(
+        "whisper",
+        tmp_path,
+        {"device": "cpu", "compute_type": "float32", "slots": 3, "threads": 5},
+    )
+    assert plan_for(config) == Plan("cpu", "float32", 3, 5)
 
 
-@pytest.mark.parametrize(
-    ("requested", "slots", "cores", "threads"),
-    [(0, 1, 8, 8), (0, 2, 8, 4), (0, 4, 2, 1), (3, 2, 2, 3)],
-)
-def test_threads_of_a_slot(requested: int, slots: int, cores: int, threads: int) -> None:
-    assert chosen_threads(requested, slots, cores) == threads
+def test_without_wishes_the_machine_decides() -> None:
+    plan = plan_for(EngineConfig("whisper"))
+    assert plan.slots >= 1
+    assert plan.threads >= 1
 
 
 def test_no_folder() -> None:
     with pytest.raises(ServerError, match="no folder"):
-        load_model(EngineConfig("whisper"))
+        load_model(None, PLAN)
 
 
 def test_a_folder_without_weights_is_not_looked_up_on_the_network(tmp_path: Path) -> None:
     with pytest.raises(ServerError, match=r"lack model\.bin, config\.json, tokenizer\.json"):
-        load_model(EngineConfig("whisper", tmp_path))
+        load_model(tmp_path, PLAN)
 
 
 def test_damaged_weights(tmp_path: Path) -> None:
     for name in REQUIRED_FILES:
         (tmp_path / name).write_bytes(b"not this")
     with pytest.raises(ServerError, match="cannot be loaded"):
-        load_model(EngineConfig("whisper", tmp_path))
+        load_model(tmp_path, PLAN)
 
 
 def test_importing_the_package_brings_no_native_library_in() -> None:

@@ -1,12 +1,15 @@
 """The two shapes in which sound moves through the server."""
 
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, TypeAlias
 
-Pcm = NDArray[np.int16]
+if TYPE_CHECKING:  # a host that is only being opened does not wait for numpy
+    import numpy as np
+    from numpy.typing import NDArray
+
+Pcm: TypeAlias = "NDArray[np.int16]"
 """Mono signed 16-bit PCM, shape (samples,)."""
 
-Samples = NDArray[np.float32]
+Samples: TypeAlias = "NDArray[np.float32]"
 """Mono float audio, shape (samples,), in the range -1 to 1."""
 
 SPEECH_RATE = 24_000

@@ -1,19 +1,45 @@
 """The `soundalike` command: serve, pull, models, voices, doctor."""
 
+import os
+from importlib import import_module
+
 import click
 
 from soundalike import __version__
-from soundalike.cli.doctor import doctor
-from soundalike.cli.listing import models, voices
-from soundalike.cli.pull import pull
-from soundalike.cli.serve import serve
+from soundalike.cli.loading import uncollected
+
+# pydantic else reads what every installed package offers it as plugins; nothing here uses any.
+os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+
+_MODULES = {
+    "serve": "soundalike.cli.serve",
+    "pull": "soundalike.cli.pull",
+    "models": "soundalike.cli.listing",
+    "voices": "soundalike.cli.listing",
+    "doctor": "soundalike.cli.doctor",
+}
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+class _Commands(click.Group):
+    """Imports the module of a command when that command is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        del ctx
+        return list(_MODULES)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        del ctx
+        if cmd_name not in _MODULES:
+            return None
+        with uncollected():
+            command: click.Command = getattr(import_module(_MODULES[cmd_name]), cmd_name)
+        return command
+
+
+@click.group(
+    cls=_Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(__version__, prog_name="soundalike")
 def main() -> None:
     """A local emulator of the OpenAI Audio API."""
-
-
-for command in (serve, pull, models, voices, doctor):
-    main.add_command(command)

@@ -7,6 +7,7 @@ import click
 
 from soundalike.cli.options import read_settings, setting_options
 from soundalike.doctor import Finding, Status, diagnose, main_job_runs
+from soundalike.served import whisper_options
 from soundalike.store.folder import ModelStore
 
 _MARKS: dict[Status, tuple[str, str]] = {
@@ -17,7 +18,10 @@ _MARKS: dict[Status, tuple[str, str]] = {
 
 
 @click.command()
-@setting_options("models", "engine", "speech_engine", "transcription_engine", "whisper_model")
+@setting_options(
+    *("models", "engine", "speech_engine", "transcription_engine", "whisper_model"),
+    *("device", "compute_type", "transcription_slots", "transcription_threads"),
+)
 def doctor(**given: Any) -> None:
     """Say what is found and what is missing, with the command that mends it.
 
@@ -29,6 +33,7 @@ def doctor(**given: Any) -> None:
         speech_engine=settings.speech_engine_name,
         transcription_engine=settings.transcription_engine_name,
         model=settings.whisper_model,
+        options=whisper_options(settings),
     )
     for finding in findings:
         click.echo(_line(finding))

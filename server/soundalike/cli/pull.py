@@ -1,18 +1,18 @@
 """`soundalike pull`, and the pull that `serve` does before it says that it is ready."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from soundalike.cli.options import read_settings, setting_options
 from soundalike.settings import Settings
-from soundalike.store.catalog import catalog
-from soundalike.store.errors import StoreError
-from soundalike.store.folder import ModelStore
-from soundalike.store.pull import Progress, ensure
-from soundalike.store.pull import pull as pull_model
+
+if TYPE_CHECKING:
+    from soundalike.store.pull import Progress
 
 
 @click.command()
@@ -20,6 +20,10 @@ from soundalike.store.pull import pull as pull_model
 @setting_options("models", "offline")
 def pull(model: str | None, **given: Any) -> None:
     """Fetch MODEL into the store; without MODEL, say what can be fetched."""
+    from soundalike.store.catalog import catalog
+    from soundalike.store.folder import ModelStore
+    from soundalike.store.pull import pull as pull_model
+
     settings = read_settings(**given)
     known = catalog()
     if model is None:
@@ -39,13 +43,23 @@ def pull_missing(settings: Settings) -> None:
     """Make sure that the weights which answer for OpenAI's ids are there."""
     if settings.transcription_engine_name != "whisper":
         return
+    from soundalike.store.folder import ModelStore
+
     name = settings.whisper_model
-    with _store_errors(), _progress_bar(name) as progress:
-        ensure(ModelStore(settings.models), name, progress, offline=settings.offline)
+    with _store_errors():
+        store = ModelStore(settings.models)
+        if any(model.id == name for model in store.models()):
+            return
+        from soundalike.store.pull import ensure
+
+        with _progress_bar(name) as progress:
+            ensure(store, name, progress, offline=settings.offline)
 
 
 @contextmanager
 def _store_errors() -> Iterator[None]:
+    from soundalike.store.errors import StoreError
+
     try:
         yield
     except StoreError as error:
@@ -56,9 +70,10 @@ def _store_errors() -> Iterator[None]:
 def _progress_bar(model: str) -> Iterator[Progress]:
     """A bar a file on stderr, which appears with the first byte that is fetched."""
     from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+    from rich.progress import BarColumn, DownloadColumn, TextColumn, TransferSpeedColumn
+    from rich.progress import Progress as ProgressBar
 
-    bar = Progress(
+    bar = ProgressBar(
         TextColumn(f"{model}/{{task.description}}"),
         BarColumn(),
         DownloadColumn(),

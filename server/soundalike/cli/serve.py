@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from soundalike.cli.loading import uncollected
 from soundalike.cli.options import read_settings, setting_options
 from soundalike.cli.pull import pull_missing
-from soundalike.engines.registry import Kind, engine_names
+from soundalike.engines.registry import Kind, UnknownEngineError, find_engine
 from soundalike.errors import ApiError
 from soundalike.runtime.local import LocalRuntime
 from soundalike.served import ServedModels, local_runtime, served_models
@@ -63,9 +64,10 @@ def _check(settings: Settings) -> None:
         "transcription": settings.transcription_engine_name,
     }
     for kind, name in engines.items():
-        if name not in engine_names(kind):
-            installed = ", ".join(engine_names(kind))
-            raise click.UsageError(f"no {kind} engine is called {name!r}; installed: {installed}")
+        try:
+            find_engine(kind, name)
+        except UnknownEngineError as error:
+            raise click.UsageError(str(error)) from None
 
 
 def _listen(settings: Settings) -> socket.socket:
@@ -89,8 +91,10 @@ async def _serve(settings: Settings, listening: socket.socket) -> None:
     models = served_models(settings)
     runtime = local_runtime(settings, models)
     starting = asyncio.create_task(runtime.start())
-    # The hosts load their engines in processes of their own while this one loads the web stack.
+    # The hosts get a moment to start; then they are told to open their engines, and do so in
+    # processes of their own, while this one loads the web stack in another thread.
     await asyncio.sleep(0.01)
+    await asyncio.to_thread(_load_web_stack)
     server, listens = _server(settings, runtime)
     serving = asyncio.create_task(server.serve(sockets=[listening]))
     try:
@@ -105,6 +109,13 @@ async def _serve(settings: Settings, listening: socket.socket) -> None:
         raise
     finally:
         await serving
+
+
+def _load_web_stack() -> None:
+    with uncollected():
+        import uvicorn  # noqa: F401
+
+        import soundalike.app  # noqa: F401
 
 
 def _server(settings: Settings, runtime: LocalRuntime) -> tuple["uvicorn.Server", asyncio.Event]:
@@ -124,7 +135,7 @@ def _server(settings: Settings, runtime: LocalRuntime) -> tuple["uvicorn.Server"
 
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     app = create_app(settings, runtime)
-    config = uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=30)
+    config = uvicorn.Config(app, log_config=None, ws="none", timeout_graceful_shutdown=30)
     return Server(config), listens
 
 

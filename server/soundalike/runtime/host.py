@@ -3,6 +3,7 @@
 Ends when stdin does, so that it never outlives the server, however that ends.
 """
 
+import gc
 import logging
 import os
 import signal
@@ -14,6 +15,10 @@ from soundalike.runtime.work import EngineHost
 
 
 def main() -> None:
+    # A host plans its threads itself; those that numpy would start only cost time and memory.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    # Loading makes much that stays and hardly any garbage, so none is looked for until it is done.
+    gc.disable()
     # The server decides when a host ends; Ctrl-C in a terminal reaches the whole process group.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # What a library prints must not get between the frames.
@@ -23,6 +28,9 @@ def main() -> None:
     writing = threading.Lock()
 
     def emit(frame: Frame) -> None:
+        if not gc.isenabled():  # the first frame says how the opening went
+            gc.freeze()
+            gc.enable()
         data = memoryview(frame.encode())
         try:
             with writing:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import sys
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -14,6 +15,14 @@ log = logging.getLogger(__name__)
 
 Receive = Callable[[Frame | None], None]
 """Takes each frame from a host on the event loop, and None when the host is gone."""
+
+MALLOC = {
+    "MALLOC_ARENA_MAX": "1",
+    "MALLOC_MMAP_THRESHOLD_": str(16 * 2**20),
+    "MALLOC_TRIM_THRESHOLD_": str(64 * 2**20),
+}
+"""How glibc's allocator gives memory back. By itself it keeps what each of a host's threads ever
+used: Whisper base at work on ten recordings then takes 590 MB instead of 390 (mallopt(3))."""
 
 GRACE = 2.0
 """Seconds in which a host process may end by itself before it is killed."""
@@ -54,6 +63,7 @@ class ProcessLink:
             *(sys.executable, "-P", "-m", "soundalike.runtime.host"),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
+            env={**MALLOC, **os.environ},
         )
         return cls(process, receive)
 

@@ -5,6 +5,8 @@ come and go differs.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
+from importlib import import_module
 from typing import Any
 
 from soundalike.engines.base import (
@@ -26,6 +28,8 @@ from soundalike.runtime.frames import (
     load_opening,
 )
 from soundalike.runtime.lanes import Emit, Lanes, Steps, Work
+
+_CODECS = {"speech": "soundalike.audio.encode", "transcription": "soundalike.audio.decode"}
 
 
 class EngineHost:
@@ -60,6 +64,8 @@ class EngineHost:
         def open_work() -> tuple[Work, Callable[[], None]]:
             capabilities, work, engine = openers[opening.kind](opening.config)
             self._emit(Frame("opened", value=dump_capabilities(capabilities)))
+            with suppress(ImportError):  # the first job, which would wait for it, will tell
+                import_module(_CODECS[opening.kind])
             return work, engine.close
 
         self._lanes = Lanes(open_work, self._emit, threads=opening.threads, depth=opening.depth)
@@ -67,11 +73,11 @@ class EngineHost:
 
 def open_speech(config: EngineConfig) -> tuple[Capabilities, Work, SpeechEngine]:
     """Open a speech engine; its jobs become frames of encoded audio."""
-    from soundalike.audio.encode import encode
-
     engine = speech_engine(config.engine)(config)
 
     def work(job: Job) -> Steps:
+        from soundalike.audio.encode import encode
+
         assert isinstance(job, SpeechJob)
         for data in encode(engine.synthesize(job), engine.sample_rate, job.format):
             yield Frame("item", payload=data)
@@ -81,11 +87,11 @@ def open_speech(config: EngineConfig) -> tuple[Capabilities, Work, SpeechEngine]
 
 def open_transcription(config: EngineConfig) -> tuple[Capabilities, Work, TranscriptionEngine]:
     """Open a transcription engine; its jobs become frames of transcription events."""
-    from soundalike.audio.decode import decode
-
     engine = transcription_engine(config.engine)(config)
 
     def work(job: Job) -> Steps:
+        from soundalike.audio.decode import decode
+
         assert isinstance(job, TranscriptionJob)
         for event in engine.transcribe(job, decode(job.path)):
             yield Frame("item", value=dump_event(event))

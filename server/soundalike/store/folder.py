@@ -5,10 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from platformdirs import user_cache_path
-
 from soundalike.store.catalog import Catalog, CatalogEntry, catalog
 from soundalike.store.errors import ModelMissingError
+from soundalike.store.location import default_folder
 from soundalike.store.record import has_expected_sizes, is_empty, is_recorded
 from soundalike.store.weights import is_whole_whisper
 
@@ -82,13 +81,3 @@ class ModelStore:
         if entry and is_recorded(path):
             return None  # it was the catalog's once, and something happened to it
         return StoredModel(path.name, path, "whisper", None) if is_whole_whisper(path) else None
-
-
-def default_folder() -> Path:
-    """Where models lie unless a setting says otherwise: `models/` of the checkout that this code
-    runs from, else `models` in the user's cache directory."""
-    checkout = Path(__file__).resolve().parents[3]
-    models = checkout / "models"
-    if (checkout / "pyproject.toml").is_file() and (models / "README.md").is_file():
-        return models
-    return user_cache_path("soundalike", appauthor=False) / "models"

@@ -1,10 +1,14 @@
 """What was verified, noted in the model's folder, so that a start need not hash it all again."""
 
+from __future__ import annotations
+
 import hashlib
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from soundalike.store.catalog import CatalogEntry
+if TYPE_CHECKING:  # who only needs a hash needs no catalog
+    from soundalike.store.catalog import CatalogEntry
 
 RECORD = ".soundalike.json"
 

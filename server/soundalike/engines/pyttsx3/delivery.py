@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 _DEGREE = r"(?P<weak>slightly|a (?:little|bit|touch)|somewhat)|(?P<strong>very|extremely|really)"
 _REFUSED = re.compile(r"\b(?:not|never|avoid|without|don[’']?t)(?:\s+\w+){0,2}\s*$")  # noqa: RUF001
 _STRENGTHS = re.compile(rf"\b(?:{_DEGREE})\s+(?:\w+\s+)?$")
+_REACH = 80
+"""Characters before a cue in which a word that changes it is looked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,7 @@ def delivery(instructions: str | None) -> Delivery:
     text = (instructions or "").lower()
     for pattern, cue in _CUES:
         for match in re.finditer(rf"\b(?:{pattern})\b", text):
-            before = text[: match.start()]
+            before = text[max(0, match.start() - _REACH) : match.start()]
             if _REFUSED.search(before):
                 continue
             asked = _combined(asked, cue, _strength(before))

@@ -6,15 +6,15 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
-from av import AudioResampler
 
-from soundalike.audio.frames import frames, pcm
 from soundalike.audio.pcm import Pcm
+from soundalike.audio.resample import resampled
 from soundalike.audio.tempo import stretch
 from soundalike.engines import utterances
 from soundalike.engines.base import EngineConfig, SpeechJob, Voice
-from soundalike.engines.pyttsx3 import espeak, japanese, language, spoken_text, voices
+from soundalike.engines.pyttsx3 import japanese, language, spoken_text, voices
 from soundalike.engines.pyttsx3.delivery import Delivery, delivery
+from soundalike.engines.pyttsx3.espeak import FASTEST, SAMPLE_RATE, SLOWEST, Espeak, Manner
 from soundalike.engines.pyttsx3.voices import Profile
 from soundalike.errors import InvalidRequestError, ServerError
 
@@ -44,10 +44,10 @@ class Pyttsx3Engine:
     """
 
     thread_safe: ClassVar[bool] = False
-    sample_rate = espeak.SAMPLE_RATE
+    sample_rate = SAMPLE_RATE
 
     def __init__(self, config: EngineConfig) -> None:
-        self._espeak = espeak.Espeak()
+        self._espeak = Espeak()
         fixed = config.options.get("language")
         self._language = str(fixed) if fixed else None
         if self._language is None:
@@ -119,45 +119,40 @@ class Pyttsx3Engine:
             text = utterance.text
             if utterance.voice.startswith("jpx/ja"):
                 text = japanese.in_kana(text)
-            manner = espeak.Manner(
+            manner = Manner(
                 utterance.voice,
-                rate=max(espeak.SLOWEST, round(profile.rate * asked.pace / profile.tract)),
+                rate=max(SLOWEST, round(profile.rate * asked.pace / profile.tract)),
                 pitch=min(99, max(0, profile.pitch + asked.pitch)),
                 range=min(99, max(0, profile.range + asked.range)),
                 volume=voices.volume(utterance.voice.partition("+")[2]),
             )
             sound = self._sound(text, manner, job.speed, pause=utterance.pause)
-            if sound.size:
+            # A speaker whose vocal tract is 1 / `tract` as long, speaking as much faster.
+            for piece in resampled(
+                sound, round(self.sample_rate * profile.tract), self.sample_rate
+            ):
                 silent = False
-                yield resized(sound, profile.tract)
+                yield piece
         if silent:
             yield np.zeros(round(_SILENCE_SECONDS / job.speed * self.sample_rate), np.int16)
 
-    def _sound(self, text: str, manner: espeak.Manner, speed: float, *, pause: bool) -> Pcm:
+    def _sound(self, text: str, manner: Manner, speed: float, *, pause: bool) -> Iterator[Pcm]:
         """An utterance that lasts 1 / `speed` of its natural time.
 
         espeak articulates better at its own other rates than a stretched recording of it, but its
         pauses do not keep up and its rates are limited, so the rest is stretched.
         """
-        natural = self._espeak.speak(text, manner, pause=pause)
-        if speed == 1.0 or not natural.size:
-            return natural
-        rate = min(espeak.FASTEST, max(espeak.SLOWEST, round(manner.rate * speed)))
-        paced = self._espeak.speak(text, replace(manner, rate=rate), pause=pause)
-        factor = paced.size * speed / natural.size
+        spoken = self._espeak.speak(text, manner, pause=pause)
+        if speed == 1.0:
+            yield from spoken
+            return
+        if not (natural := sum(piece.size for piece in spoken)):
+            return
+        rate = min(FASTEST, max(SLOWEST, round(manner.rate * speed)))
+        paced = list(self._espeak.speak(text, replace(manner, rate=rate), pause=pause))
+        factor = sum(piece.size for piece in paced) * speed / natural
         factor = min(_FASTEST_SPEED, max(_SLOWEST_SPEED, factor))
         # The filter keeps its last window to itself; let that be silence.
-        padded = np.concatenate([paced, np.zeros(_STRETCH_WINDOW, np.int16)])
+        padded = np.concatenate([*paced, np.zeros(_STRETCH_WINDOW, np.int16)])
         stretched = np.concatenate(list(stretch(iter([padded]), self.sample_rate, factor)))
-        return stretched[: round(natural.size / speed)]
-
-
-def resized(sound: Pcm, tract: float) -> Pcm:
-    """The sound of a speaker whose vocal tract is 1 / `tract` as long, speaking as much faster."""
-    if tract == 1.0:
-        return sound
-    resampler = AudioResampler(format="s16", layout="mono", rate=espeak.SAMPLE_RATE)
-    (frame,) = frames(iter([sound]), round(espeak.SAMPLE_RATE * tract))
-    return np.concatenate(
-        [pcm(part) for part in (*resampler.resample(frame), *resampler.resample(None))]
-    )
+        yield stretched[: round(natural / speed)]

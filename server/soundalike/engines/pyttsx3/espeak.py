@@ -12,10 +12,14 @@ a system's espeak-ng serves.
 """
 
 import ctypes
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from queue import SimpleQueue
 from types import ModuleType
+from typing import Any
 
 import espeakng_loader
 import numpy as np
@@ -32,7 +36,7 @@ SLOWEST, FASTEST = 80, 350
 
 # Of espeak's speak_lib.h, not declared by pyttsx3.
 _DONT_EXIT = 0x8000
-_BUFFER_MS = 1000
+_BUFFER_MS = 500
 _SEED = 1
 
 
@@ -76,19 +80,44 @@ class Espeak:
         identifier: str = self._identifiers[tag]
         return identifier
 
-    def speak(self, text: str, manner: Manner, *, pause: bool) -> Pcm:
-        """The sound of a text, at `SAMPLE_RATE`; the pause that follows a sentence if asked for.
+    def speak(self, text: str, manner: Manner, *, pause: bool) -> Generator[Pcm, None, None]:
+        """The sound of a text, at `SAMPLE_RATE`, while espeak speaks on; the pause that follows a
+        sentence if asked for.
+
+        The first piece lasts 0.5 s, and each about twice as long as the last: the first is soon
+        there, and there are few. Closing the iterator stops espeak.
 
         Raises:
             ServerError: espeak refused the voice or the text.
         """
-        chunks: list[bytes] = []
+        heard: SimpleQueue[bytes | None] = SimpleQueue()
+        stopped = False
 
-        def collect(samples: object, count: int, _events: object) -> int:
-            if count > 0:
-                chunks.append(ctypes.string_at(samples, count * 2))  # type: ignore[arg-type]
-            return 0
+        def collect(samples: Any, count: int, _events: object) -> int:
+            if samples and count > 0:
+                heard.put(ctypes.string_at(samples, count * 2))
+            return int(stopped)
 
+        def speak() -> None:
+            try:
+                self._speak(text, manner, collect, pause=pause)
+            except ServerError:
+                if not stopped:
+                    raise
+            finally:
+                heard.put(None)
+
+        speaking = _thread().submit(speak)
+        try:
+            yield from _doubling(iter(heard.get, None))
+            speaking.result()
+        finally:
+            stopped = True
+            wait([speaking])
+
+    def _speak(
+        self, text: str, manner: Manner, collect: Callable[..., int], *, pause: bool
+    ) -> None:
         espeak = self._binding
         espeak.SetSynthCallback(collect)
         self._check("set its voice", espeak.SetVoiceByName(manner.voice.encode()), manner)
@@ -102,7 +131,6 @@ class Espeak:
         self._reseed()
         flags = espeak.CHARS_UTF8 | (espeak.ENDPAUSE if pause else 0)
         self._check("speak", espeak.Synth(text.encode(), flags=flags), manner)
-        return np.frombuffer(b"".join(chunks), np.int16)
 
     def _check(self, deed: str, status: int, manner: Manner) -> None:
         if status != self._binding.EE_OK:
@@ -122,6 +150,24 @@ class Espeak:
             for voice in self._binding.ListVoices(ctypes.byref(of_variants))
         ]
         return {name.lower(): name for name in names}
+
+
+@cache
+def _thread() -> ThreadPoolExecutor:
+    """The one thread on which espeak speaks: it has one state, and utterances must not mix."""
+    return ThreadPoolExecutor(1, thread_name_prefix="espeak")
+
+
+def _doubling(buffers: Iterator[bytes]) -> Iterator[Pcm]:
+    held, size = bytearray(), 0
+    for buffer in buffers:
+        held += buffer
+        if len(held) > size:
+            yield np.frombuffer(bytes(held), np.int16)
+            size = 2 * len(held)
+            held.clear()
+    if held:
+        yield np.frombuffer(bytes(held), np.int16)
 
 
 @cache

@@ -13,8 +13,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator
 from functools import lru_cache
 from itertools import groupby
-
-import py3langid
+from threading import Lock, Thread
 
 # Languages met so seldom that a text must be plainly theirs.
 _SELDOM = (
@@ -67,10 +66,21 @@ _ENOUGH = 2000
 _FEWEST_LETTERS = 6
 _REPEATED = re.compile(r"(.{1,24}?)\1{2,}")
 
+_classifying = Lock()
+
 
 def load_classifier() -> None:
-    """Reads the classifier's model, which takes most of a second, ahead of the first text."""
-    py3langid.rank("")
+    """Begin to read the classifier's model, which takes most of a second. Returns at once; a text
+    that needs the model before it is read waits for it."""
+    Thread(target=_rank, args=("",), name="language classifier", daemon=True).start()
+
+
+def _rank(text: str) -> list[tuple[str, float]]:
+    """The languages with their log-likelihoods, the likeliest first."""
+    with _classifying:  # py3langid would read its model twice for two texts at once
+        import py3langid
+
+        return [(label, float(score)) for label, score in py3langid.rank(text)]
 
 
 def languages(espeak_voices: Collection[str]) -> tuple[str, ...]:
@@ -96,7 +106,10 @@ def espeak_voice(code: str, espeak_voices: Collection[str]) -> str | None:
 @lru_cache(maxsize=64)
 def identify(text: str) -> str:
     """The code of the language that a text is most likely in; "en" where nothing tells."""
-    scripts = Counter(found for found in map(script, text) if found)
+    scripts: Counter[str] = Counter()
+    for character, count in Counter(text).items():
+        if found := script(character):
+            scripts[found] += count
     if (scripts["HIRAGANA"] + scripts["KATAKANA"]) * 8 > scripts["CJK"]:
         scripts["HIRAGANA"] += scripts.pop("CJK", 0)  # every Japanese sentence has kana
     if not scripts.total():
@@ -105,8 +118,8 @@ def identify(text: str) -> str:
     candidates = _LANGUAGES[main]
     if len(candidates) == 1:
         return candidates[0]
-    alone = "".join(char if script(char) in (None, main) else " " for char in text)
-    return _most_likely(alone, candidates)
+    foreign = {ord(char): " " for char in set(text) if script(char) not in (None, main)}
+    return _most_likely(text.translate(foreign), candidates)
 
 
 def _most_likely(text: str, candidates: tuple[str, ...]) -> str:
@@ -116,8 +129,8 @@ def _most_likely(text: str, candidates: tuple[str, ...]) -> str:
     if usual == "en" and words.isascii() and sum(map(str.isalpha, words)) < _FEWEST_LETTERS:
         return usual
     scores: dict[str, float] = {}
-    for label, score in py3langid.rank(words.lower() if words.isupper() else words):
-        scores.setdefault(_MEMBERS.get(label, label), float(score))
+    for label, score in _rank(words.lower() if words.isupper() else words):
+        scores.setdefault(_MEMBERS.get(label, label), score)
     likely = [
         code
         for code in candidates[1:]

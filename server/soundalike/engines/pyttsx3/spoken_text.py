@@ -24,7 +24,7 @@ _LINES = frozenset(
 )
 
 _TIMES = re.compile(r"(?<=\d)\*+(?=\d)")
-_BLANK_LINES = re.compile(r"\s*\n\s*\n\s*")
+_SPACES = re.compile(r"\s+")
 _URL = re.compile(r"\b(?:https?|ftp)://(?:www\.)?([^\s?#<>\"]+)([?#][^\s<>\"]*)?", re.IGNORECASE)
 _MONEY = re.compile(r"([$€£¥₹₽₩₺])\s?(\d+(?:[.,]\d+)*)")
 _STYLED = re.compile("[\U0001d400-\U0001d7ff\uff10-\uff19\uff21-\uff3a\uff41-\uff5a]+")
@@ -68,13 +68,14 @@ def _printable(text: str) -> str:
     """The text without control, format, surrogate, private and unassigned characters."""
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\t", " ")
     text = text.replace("\N{LINE SEPARATOR}", "\n").replace("\N{PARAGRAPH SEPARATOR}", "\n\n")
-    return "".join(
-        character
-        for character in text
-        if character == "\n"
-        or character in _JOINERS
-        or not unicodedata.category(character).startswith("C")
-    )
+    silent = {
+        ord(character): None
+        for character in set(text)
+        if unicodedata.category(character).startswith("C")
+        and character != "\n"
+        and character not in _JOINERS
+    }
+    return text.translate(silent)
 
 
 def _spoken_url(url: re.Match[str]) -> str:
@@ -87,7 +88,11 @@ def _without_markup(text: str) -> str:
     words = _Words()
     words.feed(_MARKDOWN.render(_TIMES.sub(" * ", text)))
     words.close()
-    return _BLANK_LINES.sub("\n\n", "".join(words.parts)).strip()
+    return _SPACES.sub(_one_blank_line, "".join(words.parts)).strip()
+
+
+def _one_blank_line(space: re.Match[str]) -> str:
+    return "\n\n" if space[0].count("\n") > 1 else space[0]
 
 
 class _Words(HTMLParser):
@@ -123,6 +128,12 @@ class _Words(HTMLParser):
             self.parts.append("\n")
         elif tag in ("script", "style"):
             self._silent = False
+
+    def parse_marked_section(self, i: int, report: bool = True) -> int:  # noqa: FBT001, FBT002
+        # The standard one fails on a section ("<![...]]>") that it does not know.
+        del report
+        end = self.rawdata.find("]]>", i)
+        return end if end < 0 else end + len("]]>")
 
     def handle_data(self, data: str) -> None:
         if not self._silent:

@@ -4,12 +4,8 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import ClassVar
 
-import numpy as np
-
 from soundalike.audio.pcm import RECOGNITION_RATE, Samples
 from soundalike.engines.base import EngineConfig, TranscriptionJob
-from soundalike.engines.stub.impression import impressions
-from soundalike.engines.stub.reception import receive
 from soundalike.engines.stub.wording import Stretch, deltas, segment
 from soundalike.languages import WHISPER_LANGUAGES
 from soundalike.transcript import Detected, TranscriptionEvent
@@ -33,6 +29,8 @@ class StubTranscriptionEngine:
 
     def transcribe(self, job: TranscriptionJob, audio: Samples) -> Iterator[TranscriptionEvent]:
         """One segment for each packet; see `soundalike.engines.base.TranscriptionEngine`."""
+        from soundalike.engines.stub.impression import impressions
+
         sound = _sane(audio)
         stretches = _spoken(sound)
         first = next(stretches, None)
@@ -53,6 +51,8 @@ class StubTranscriptionEngine:
 
 
 def _spoken(audio: Samples) -> Iterator[Stretch]:
+    from soundalike.engines.stub.reception import receive
+
     space = " "
     for reception in receive(audio):
         spoken = reception.packet.text
@@ -65,6 +65,8 @@ def _spoken(audio: Samples) -> Iterator[Stretch]:
 
 def _sane(audio: Samples) -> Samples:
     """The audio in the range -1 to 1, silent where it is no number."""
+    import numpy as np
+
     sound = np.nan_to_num(np.asarray(audio, np.float32), nan=0.0, posinf=0.0, neginf=0.0)
     peak = np.abs(sound).max(initial=1.0)
     return sound / peak if peak > 1 else sound

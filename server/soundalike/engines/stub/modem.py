@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from soundalike.audio.pcm import RECOGNITION_RATE, SPEECH_RATE, Pcm, Samples
+from soundalike.engines.stub.symbols import PREAMBLE_TONES
 
 LOW_TONES = np.arange(450, 1650, 75)
 """Hz, by the upper half of a byte. 75 Hz apart they differ even in a symbol of 10 ms."""
@@ -19,15 +20,8 @@ LOW_TONES = np.arange(450, 1650, 75)
 HIGH_TONES = np.arange(2175, 3375, 75)
 """Hz, by the lower half of a byte."""
 
-PREAMBLE_TONES = (1750.0, 2000.0)
-"""Hz. Multiples of 250, so that they come round in the 4 ms blocks of the preamble search."""
-
 _COMMON_DIVISOR = 25
 """Hz, of all data tones."""
-
-SHORTEST_SYMBOL = 10
-LONGEST_SYMBOL = 300
-"""Milliseconds."""
 
 _TONE_PEAK = 0.16
 _VOICE_PEAK = 0.06

@@ -7,12 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from soundalike.audio.pcm import RECOGNITION_RATE, Samples
-from soundalike.engines.stub.modem import (
-    LONGEST_SYMBOL,
-    PREAMBLE_TONES,
-    SHORTEST_SYMBOL,
-    edge_milliseconds,
-)
+from soundalike.engines.stub.modem import edge_milliseconds
+from soundalike.engines.stub.symbols import LONGEST_SYMBOL, PREAMBLE_TONES, SHORTEST_SYMBOL
 
 _MILLISECOND = RECOGNITION_RATE // 1000
 _BLOCK = 4 * _MILLISECOND

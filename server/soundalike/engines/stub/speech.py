@@ -6,13 +6,8 @@ from typing import ClassVar
 from soundalike.audio.pcm import SPEECH_RATE, Pcm
 from soundalike.engines import utterances
 from soundalike.engines.base import EngineConfig, SpeechJob, Voice
-from soundalike.engines.stub.modem import (
-    LONGEST_SYMBOL,
-    PREAMBLE_TONES,
-    SHORTEST_SYMBOL,
-    modulate,
-)
 from soundalike.engines.stub.packets import LONGEST_BODY, OVERHEAD_BYTES, Packet, pack, spell
+from soundalike.engines.stub.symbols import LONGEST_SYMBOL, PREAMBLE_TONES, SHORTEST_SYMBOL
 from soundalike.errors import InvalidRequestError
 from soundalike.languages import WHISPER_LANGUAGES
 
@@ -82,6 +77,8 @@ class StubSpeechEngine:
 
 
 def _speak(text: str, speed: float, pitch: float) -> Iterator[Pcm]:
+    from soundalike.engines.stub.modem import modulate
+
     for place, piece in enumerate(_pieces(text)):
         packed = pack(Packet(piece, opens=place == 0))
         yield modulate(packed, symbol_milliseconds(len(packed), speed), pitch)

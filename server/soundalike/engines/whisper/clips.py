@@ -14,10 +14,14 @@ from soundalike.engines.base import VadSettings
 MAX_CLIP = 30 * RECOGNITION_RATE
 """Samples of Whisper's window."""
 
+JOINED_CLIP = 15 * RECOGNITION_RATE
+"""Samples of the longest clip that is put together from several stretches of speech. The encoder
+takes less time for two of these than for one of twice the length, and two slots can share them."""
+
 MAX_GAP = 3 * RECOGNITION_RATE
 """Samples of silence that a clip may hold; the decoder takes a longer one for the end of speech."""
 
-BLOCK = 120 * RECOGNITION_RATE
+BLOCK = 60 * RECOGNITION_RATE
 """Samples searched for speech at once, so that the first words of a long file do not wait for
 the search of its last ones. Longer than a clip."""
 
@@ -33,12 +37,12 @@ class Clip:
         return Clip(self.start + samples, self.end + samples)
 
 
-def joined(regions: Sequence[Clip]) -> list[Clip]:
-    """Neighbours put together for as long as they fit one window, to decode as few as may be."""
+def joined(regions: Sequence[Clip], longest: int = MAX_CLIP) -> list[Clip]:
+    """Neighbours put together up to `longest` samples, to give the decoder context."""
     clips: list[Clip] = []
     for region in regions:
         last = clips[-1] if clips else None
-        if last and region.start - last.end <= MAX_GAP and region.end - last.start <= MAX_CLIP:
+        if last and region.start - last.end <= MAX_GAP and region.end - last.start <= longest:
             clips[-1] = Clip(last.start, region.end)
         else:
             clips.append(region)
@@ -91,7 +95,7 @@ def speech_clips(audio: Samples, vad: VadSettings | None = None) -> Iterator[Cli
     while begin < len(audio):
         end = min(begin + BLOCK, len(audio))
         regions = speech_regions(audio[begin:end], vad)
-        clips = [clip.shifted(begin) for clip in (joined(regions) if vad is None else regions)]
+        clips = [clip.shifted(begin) for clip in (regions if vad else joined(regions, JOINED_CLIP))]
         begin = end
         if clips and end < len(audio) and end - clips[-1].end < MAX_GAP:
             begin = clips.pop().start  # it may go on in the next block

@@ -1,0 +1,1 @@
+"""Benchmarks of soundalike, run by `python -m bench` from the checkout; see README.md."""

@@ -1,0 +1,96 @@
+"""Servers under test: processes of their own, as a user starts them."""
+
+import os
+import re
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+PATIENCE = 120.0
+"""Seconds until a server must be ready."""
+
+NICE_END = 20.0
+"""Seconds in which it must have ended when it is told to."""
+
+
+class NotReadyError(Exception):
+    """A server ended, or took too long, before it said that it was ready."""
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A server that listens.
+
+    Attributes:
+        root: its URL without a path.
+        pid: of the process that was started; what it started itself are children of that.
+        started_in: seconds from the start of the process until it said that it was ready.
+    """
+
+    root: str
+    pid: int
+    started_in: float
+
+
+def soundalike(*flags: str) -> list[str]:
+    """The command line of a server of this checkout on a free port."""
+    return [sys.executable, "-m", "soundalike", "serve", "--port", "0", "--offline", *flags]
+
+
+@contextmanager
+def running(
+    command: Sequence[str], ready: str = r"Base URL\D*(http://[^\s/]+)", cwd: Path | None = None
+) -> Iterator[Server]:
+    """A server until the end of the block.
+
+    Args:
+        ready: matches what it prints when it is ready; the first group is its address.
+
+    Raises:
+        NotReadyError: it did not come up; the text is what it printed.
+    """
+    began = time.perf_counter()
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        cwd=cwd,
+        env={**os.environ, "NO_COLOR": "1", "PYTHONUNBUFFERED": "1"},
+    )
+    printed: list[str] = []
+    found: list[tuple[str, float]] = []
+    told = threading.Event()
+
+    def read() -> None:
+        assert process.stdout is not None
+        for line in process.stdout:
+            printed.append(line)
+            if not found and (match := re.search(ready, line)):
+                found.append((match[1], time.perf_counter() - began))
+                told.set()
+        told.set()
+
+    reading = threading.Thread(target=read, name="output of a server")
+    reading.start()
+    try:
+        told.wait(PATIENCE)
+        if not found:
+            raise NotReadyError("".join(printed) or f"nothing was printed in {PATIENCE:.0f} s")
+        address, seconds = found[0]
+        yield Server(address, process.pid, seconds)
+    finally:
+        process.terminate()
+        try:
+            process.wait(NICE_END)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        reading.join()
+        assert process.stdout is not None
+        process.stdout.close()

@@ -1,0 +1,156 @@
+"""A Whisper that looks at no more of its window than a clip needs.
+
+Whisper's encoder is given 30 seconds whatever the clip's length, and the last 2 take it as long as
+the first 6. CTranslate2's encoder takes fewer. Right after its content a window must still hold
+some silence: with too little of it the decoder repeats itself until its token limit. How much is
+enough, and how often it is not, is measured in docs/performance.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from faster_whisper import WhisperModel
+from faster_whisper.audio import pad_or_trim
+
+from soundalike.audio.pcm import Samples
+
+if TYPE_CHECKING:
+    from ctranslate2 import StorageView
+    from numpy.typing import NDArray
+
+FRAMES_PER_SECOND = 100
+
+MARGIN = 5 * FRAMES_PER_SECOND
+"""Frames of silence after the content of a window."""
+
+LEAST_CONTEXT = 12 * FRAMES_PER_SECOND
+"""Frames of the shortest window."""
+
+LEAST_LOG_PROBABILITY = -0.65
+"""Average over a text's tokens, below which it is not trusted to a short window. Plain Whisper
+tries again below -1."""
+
+MOST_COMPRESSION = 2.4
+"""Above this, text repeats itself (Radford et al., 2022, section 4.5)."""
+
+LEAST_CERTAINTY = 0.5
+"""Probability of a language, below which it is looked for again in the full window."""
+
+
+def context_of(content: int) -> int:
+    """Frames that the encoder needs for so many frames of content; never an odd number."""
+    return max(LEAST_CONTEXT, content + content % 2 + MARGIN)
+
+
+def content_of(window: NDArray[np.float32]) -> int:
+    """Frames of a window, shape (mels, frames), up to its padding, which is zeros. A spectrogram
+    has none, not even of silence."""
+    filled = np.flatnonzero(window.any(axis=0))
+    return int(filled[-1]) + 1 if len(filled) else 0
+
+
+def most_tokens(content: int) -> int:
+    """Tokens that may be said in so many frames: 25 a second, for scripts of three tokens a
+    letter, and some for a timestamp here and there. One more is a sign of repetition."""
+    return 32 + 25 * content // FRAMES_PER_SECOND
+
+
+class ClipWhisper(WhisperModel):  # type: ignore[misc]  # faster-whisper is untyped
+    """faster-whisper on short windows, to recognise one clip. Guarded: text that looks wrong in a
+    short window is decoded again, as plain faster-whisper would, from the full one.
+    """
+
+    def __init__(self, model: WhisperModel) -> None:
+        """On the weights of `model`, with a memory of its own for what it encoded last."""
+        self.__dict__.update(vars(model))
+        self._uncut: NDArray[np.float32] | None = None
+        """The window that was encoded last, where the encoder saw less than all of it."""
+        self._detected: StorageView | None = None
+        """The encoding that a language was found in, until its text is decoded."""
+        self._widened: StorageView | None = None
+        """The encoding of the full window, where text had to be decoded from that."""
+
+    def spoken_language(self, audio: Samples, possible: Sequence[str]) -> tuple[str, float]:
+        """The likeliest of the possible languages, and its probability among them.
+
+        If `audio` is transcribed next, its text comes from the same encoding.
+
+        Args:
+            audio: 16 kHz mono that begins with speech; at most 30 s of it are used.
+        """
+        window = pad_or_trim(self.feature_extractor(audio))
+        encoding = self.encode(window)
+        found = self._likeliest(encoding, possible)
+        if found[1] < LEAST_CERTAINTY and self._uncut is not None:
+            self._uncut = None
+            encoding = super().encode(window)
+            found = self._likeliest(encoding, possible)
+        self._detected = encoding
+        return found
+
+    def encode(self, features: NDArray[np.float32]) -> StorageView:
+        """faster-whisper's seam: a window, padded with zeros to its full 3000 frames."""
+        if self._detected is not None:
+            detected, self._detected = self._detected, None
+            return detected
+        context = context_of(content_of(features))
+        self._uncut = features if context < features.shape[-1] else None
+        self._widened = None
+        return super().encode(features[:, :context])
+
+    def generate_with_fallback(
+        self, encoder_output: StorageView, prompt: list[int], tokenizer: Any, options: Any
+    ) -> Any:
+        """faster-whisper's seam: the text of an encoding, with its average log probability, its
+        temperature and its compression ratio."""
+        if self._uncut is None:
+            return super().generate_with_fallback(encoder_output, prompt, tokenizer, options)
+        limit = min(
+            most_tokens(content_of(self._uncut)),
+            self.max_length // 2,
+            self.max_length - len(prompt),
+        )
+        # CTranslate2 generates half of the length that it is given
+        length = max(2 * limit, len(prompt) + limit)
+        attempt = super().generate_with_fallback(
+            encoder_output,
+            prompt,
+            tokenizer,
+            replace(
+                options,
+                temperatures=options.temperatures[:1],
+                max_new_tokens=min(length, self.max_length) - len(prompt),
+            ),
+        )
+        result, log_probability, _, compression = attempt
+        if (
+            log_probability >= LEAST_LOG_PROBABILITY
+            and compression <= MOST_COMPRESSION
+            and len(result.sequences_ids[0]) < limit
+        ):
+            return attempt
+        self._widened = super().encode(self._uncut)
+        return super().generate_with_fallback(self._widened, prompt, tokenizer, options)
+
+    def find_alignment(
+        self,
+        tokenizer: Any,
+        text_tokens: Any,
+        encoder_output: StorageView,
+        num_frames: int,
+        **options: Any,
+    ) -> Any:
+        """faster-whisper's seam: the times of words, from the encoding that they were read in."""
+        if self._widened is not None:
+            encoder_output = self._widened
+        return super().find_alignment(tokenizer, text_tokens, encoder_output, num_frames, **options)
+
+    def _likeliest(self, encoding: StorageView, possible: Sequence[str]) -> tuple[str, float]:
+        found = {token[2:-2]: p for token, p in self.model.detect_language(encoding)[0]}
+        language = max(possible, key=lambda code: found.get(code, 0.0))
+        total = sum(found.get(code, 0.0) for code in possible)
+        return language, found.get(language, 0.0) / total if total else 0.0

@@ -1,0 +1,81 @@
+"""One clip of a recording, from its samples to its language and its text."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from faster_whisper import WhisperModel
+
+from soundalike.audio.pcm import RECOGNITION_RATE, Samples
+from soundalike.engines.base import TranscriptionJob
+from soundalike.engines.whisper.clips import MAX_CLIP, Clip
+from soundalike.engines.whisper.context import LEAST_CERTAINTY, ClipWhisper
+
+FALLBACK_TEMPERATURES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+"""Tried in turn until the text is neither repetitive nor improbable (Radford et al., "Robust
+Speech Recognition via Large-Scale Weak Supervision", 2022, section 4.5)."""
+
+TELLING = 5 * RECOGNITION_RATE
+"""Samples of speech that are enough to tell its language by; a single word is too few."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What was heard in a clip: segments of faster-whisper, their times from the clip's start."""
+
+    clip: Clip
+    language: str
+    segments: tuple[Any, ...]
+
+
+class Listening:
+    """A clip about to be recognised for a job. For one thread at a time."""
+
+    def __init__(
+        self,
+        model: WhisperModel,
+        job: TranscriptionJob,
+        prompt: list[int] | None,
+        audio: Samples,
+        clip: Clip,
+    ) -> None:
+        """Args:
+        prompt: what the decoder takes for the text before the clip, as tokens.
+        audio: the whole recording, 16 kHz mono.
+        """
+        self._model = ClipWhisper(model)
+        self._job = job
+        self._prompt = prompt
+        self._audio = audio
+        self._clip = clip
+
+    def language(self, possible: Sequence[str]) -> tuple[str, bool]:
+        """The likeliest of the possible languages, and whether it is certain."""
+        if len(possible) == 1:
+            return possible[0], True
+        start, end = self._clip.start, self._clip.end
+        if end - start < min(TELLING, len(self._audio) - end):
+            window = self._audio[start : start + MAX_CLIP]
+            language, probability = ClipWhisper(self._model).spoken_language(window, possible)
+        else:
+            language, probability = self._model.spoken_language(self._audio[start:end], possible)
+        return language, probability >= LEAST_CERTAINTY
+
+    def text(self, language: str) -> Heard:
+        """What is said, taken to be in that language."""
+        job = self._job
+        sampled = job.temperature > 0
+        segments, _ = self._model.transcribe(
+            self._audio[self._clip.start : self._clip.end],
+            language=language,
+            task=job.task,
+            # log probabilities are to be had from a greedy search only, see `scoring`
+            beam_size=1 if job.logprobs else 5,
+            best_of=1 if job.logprobs or sampled else 5,
+            temperature=job.temperature if sampled else FALLBACK_TEMPERATURES,
+            # what went wrong in one clip stays there
+            condition_on_previous_text=False,
+            initial_prompt=self._prompt,
+            word_timestamps=job.word_timestamps,
+        )
+        return Heard(self._clip, language, tuple(segments))

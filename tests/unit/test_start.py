@@ -1,0 +1,82 @@
+"""What a start loads, and what it leaves until it is needed."""
+
+import gc
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from soundalike.cli.loading import uncollected
+from soundalike.engines.pyttsx3 import language
+
+NATIVE = {"av", "numpy", "ctranslate2", "faster_whisper", "onnxruntime", "pyttsx3", "py3langid"}
+SELDOM_NEEDED = {"filelock", "huggingface_hub", "markdown_it", "rich"}
+
+
+def loaded(code: str, folder: Path) -> set[str]:
+    """The modules in a fresh interpreter after `code`."""
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}\nimport sys; print('loaded:', *sys.modules)"],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=folder,
+    )
+    return set(done.stdout.rpartition("loaded:")[2].split())
+
+
+def test_help_loads_neither_engines_nor_the_web_stack(tmp_path: Path) -> None:
+    code = (
+        "from soundalike.cli import main\n"
+        "assert main(['--help'], standalone_mode=False) == 0\n"
+        "try: main(['serve', '--help'])\n"
+        "except SystemExit: pass"
+    )
+    modules = loaded(code, tmp_path)
+    assert "soundalike.cli.serve" in modules
+    assert not modules & (NATIVE | SELDOM_NEEDED | {"fastapi", "uvicorn"})
+
+
+@pytest.mark.parametrize("engines", ["engine='stub'", ""], ids=["stub", "real"])
+def test_a_server_loads_no_native_library_and_nothing_that_is_seldom_needed(
+    engines: str, tmp_path: Path
+) -> None:
+    code = (
+        "from soundalike.cli import serve\n"
+        "from soundalike.app import create_app\n"
+        "from soundalike.settings import Settings\n"
+        "serve._load_web_stack()\n"
+        f"create_app(Settings({engines}))"
+    )
+    modules = loaded(code, tmp_path)
+    assert {"fastapi", "uvicorn"} <= modules
+    assert not modules & (NATIVE | SELDOM_NEEDED)
+
+
+def test_a_host_awaits_its_engine_without_the_libraries_of_the_server(tmp_path: Path) -> None:
+    modules = loaded("import soundalike.runtime.host", tmp_path)
+    assert not modules & (NATIVE | {"asyncio", "click", "fastapi", "pydantic"})
+
+
+def test_the_stub_opens_without_numpy(tmp_path: Path) -> None:
+    code = (
+        "from soundalike.engines.base import EngineConfig\n"
+        "from soundalike.engines.registry import speech_engine, transcription_engine\n"
+        "assert speech_engine('stub')(EngineConfig('stub')).voices()\n"
+        "assert transcription_engine('stub')(EngineConfig('stub')).languages()"
+    )
+    assert not loaded(code, tmp_path) & NATIVE
+
+
+def test_garbage_is_looked_for_again_after_loading() -> None:
+    with suppress(ImportError), uncollected():
+        assert not gc.isenabled()
+        raise ImportError
+    assert gc.isenabled()
+
+
+def test_a_text_waits_for_the_classifier_that_is_being_read() -> None:
+    language.load_classifier()
+    assert language.identify("Das Wetter wird morgen im ganzen Land schön.") == "de"

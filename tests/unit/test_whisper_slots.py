@@ -1,0 +1,112 @@
+"""Whose turn it is: works that wait in one line for a few threads."""
+
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from soundalike.engines.whisper.slots import NEWCOMER_LEAD, Slots
+
+
+@pytest.fixture
+def slots() -> Iterator[Slots]:
+    opened = Slots(1)
+    yield opened
+    opened.close()
+
+
+class Gate:
+    """Keeps a slot busy until it is opened."""
+
+    def __init__(self, slots: Slots) -> None:
+        self._open = threading.Event()
+        running = threading.Event()
+
+        def hold() -> None:
+            running.set()
+            self._open.wait(10)
+
+        self.future = slots.submit(hold)
+        assert running.wait(10)
+
+    def open(self) -> None:
+        self._open.set()
+
+
+def numbered(done: list[str], job: str, number: int) -> Callable[[], str]:
+    def work() -> str:
+        done.append(f"{job}{number}")
+        return f"{job}{number}"
+
+    return work
+
+
+def test_results_come_in_order(slots: Slots) -> None:
+    works = [numbered([], "a", number) for number in range(20)]
+    assert list(slots.turns().in_order(works)) == [f"a{number}" for number in range(20)]
+
+
+def test_several_threads_work_side_by_side() -> None:
+    slots = Slots(2)
+    meeting = threading.Barrier(2)
+    assert sorted(slots.turns().in_order([lambda: meeting.wait(10)] * 2)) == [0, 1]
+    slots.close()
+
+
+def test_works_are_taken_no_further_ahead_than_keeps_the_slots_busy(slots: Slots) -> None:
+    taken: list[int] = []
+
+    def works() -> Iterator[Callable[[], int]]:
+        for number in range(10):
+            taken.append(number)
+            yield lambda: 0
+
+    results = slots.turns().in_order(works())
+    next(results)
+    assert taken == [0, 1]
+
+
+def test_who_comes_new_does_not_wait_behind_what_others_have_queued(slots: Slots) -> None:
+    done: list[str] = []
+    gate = Gate(slots)
+    long = slots.turns()
+    futures = [long._submit(numbered(done, "long", number)) for number in range(6)]
+    new = slots.turns()._submit(numbered(done, "new", 0))
+    gate.open()
+    new.result(10)
+    for future in futures:
+        future.result(10)
+    assert done.index("new0") < done.index("long2")
+
+
+def test_many_newcomers_do_not_keep_a_long_job_out(slots: Slots) -> None:
+    done: list[str] = []
+    gate = Gate(slots)
+    long = slots.turns()
+    for _ in range(3):
+        waiting = long._submit(numbered(done, "long", 0))
+    for number in range(NEWCOMER_LEAD + 10):
+        last = slots.turns()._submit(numbered(done, "new", number))
+    gate.open()
+    last.result(10)
+    waiting.result(10)
+    assert done.index("long0") < len(done) - 5
+
+
+def test_an_error_belongs_to_whoever_waits_for_the_result(slots: Slots) -> None:
+    def broken() -> str:
+        raise ValueError("broken")
+
+    with pytest.raises(ValueError, match="broken"):
+        slots.turns().take(broken)
+    assert slots.turns().take(lambda: "alive") == "alive"
+
+
+def test_what_has_not_begun_is_cancelled_with_the_iterator() -> None:
+    slots = Slots(1)
+    done: list[str] = []
+    results = slots.turns().in_order(numbered(done, "a", number) for number in range(100))
+    assert next(results) == "a0"
+    results.close()  # type: ignore[attr-defined]
+    slots.close()
+    assert len(done) <= 3
