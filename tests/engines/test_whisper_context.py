@@ -12,13 +12,14 @@ from soundalike.audio.decode import decode
 from soundalike.audio.pcm import RECOGNITION_RATE, Samples
 from soundalike.engines.whisper import context
 from soundalike.engines.whisper.context import (
+    FEW_TOKENS,
     LEAST_CONTEXT,
-    LEAST_LOG_PROBABILITY,
     MARGIN,
     MOST_COMPRESSION,
     ClipWhisper,
     content_of,
     context_of,
+    least_log_probability,
     most_tokens,
 )
 
@@ -109,6 +110,10 @@ def test_the_context_has_a_margin_and_a_least_size_and_is_even() -> None:
     assert context_of(LEAST_CONTEXT + 1) == LEAST_CONTEXT + MARGIN + 2
 
 
+def test_short_texts_may_be_less_probable() -> None:
+    assert least_log_probability(FEW_TOKENS - 1) < least_log_probability(FEW_TOKENS)
+
+
 def test_more_may_be_said_in_more_time() -> None:
     assert most_tokens(0) < most_tokens(100) < most_tokens(WINDOW)
 
@@ -129,7 +134,7 @@ def test_a_short_clip_is_encoded_once_in_a_short_window(
 @pytest.mark.parametrize(
     "sign",
     [
-        {"LEAST_LOG_PROBABILITY": 0.0},
+        {"least_log_probability": lambda tokens: 0.0},
         {"MOST_COMPRESSION": 0.1},
         {"most_tokens": lambda content: 5},
     ],
@@ -169,7 +174,7 @@ def assert_guarded(plain: WhisperModel, audio: Samples, language: str = "en") ->
     suspect = [
         segment
         for segment in segments
-        if segment.avg_logprob < LEAST_LOG_PROBABILITY
+        if segment.avg_logprob < least_log_probability(len(segment.tokens))
         or segment.compression_ratio > MOST_COMPRESSION
         or len(segment.tokens) >= limit
     ]
@@ -196,7 +201,7 @@ def test_words_have_times_from_the_window_that_they_were_read_in(
     plain: WhisperModel, shared_audio: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     audio = decode(shared_audio / "librivox-0880.wav")
-    monkeypatch.setattr(context, "LEAST_LOG_PROBABILITY", 0.0)
+    monkeypatch.setattr(context, "least_log_probability", lambda tokens: 0.0)
     options: dict[str, Any] = {
         "language": "en",
         "word_timestamps": True,

@@ -27,12 +27,18 @@ FRAMES_PER_SECOND = 100
 MARGIN = 5 * FRAMES_PER_SECOND
 """Frames of silence after the content of a window."""
 
-LEAST_CONTEXT = 12 * FRAMES_PER_SECOND
+LEAST_CONTEXT = 10 * FRAMES_PER_SECOND
 """Frames of the shortest window."""
 
-LEAST_LOG_PROBABILITY = -0.65
-"""Average over a text's tokens, below which it is not trusted to a short window. Plain Whisper
-tries again below -1."""
+LEAST_LOG_PROBABILITY = -0.6
+"""Average over a text's tokens, below which it is not trusted to a short window."""
+
+FEW_TOKENS = 9
+"""Texts of fewer tokens, times included, are improbable by nature: Whisper's own limit of -1
+(Radford et al., 2022, section 4.5) says as much of them, and the full window reads them no better.
+"""
+
+LEAST_OF_FEW = -1.0
 
 MOST_COMPRESSION = 2.4
 """Above this, text repeats itself (Radford et al., 2022, section 4.5)."""
@@ -57,6 +63,11 @@ def most_tokens(content: int) -> int:
     """Tokens that may be said in so many frames: 25 a second, for scripts of three tokens a
     letter, and some for a timestamp here and there. One more is a sign of repetition."""
     return 32 + 25 * content // FRAMES_PER_SECOND
+
+
+def least_log_probability(tokens: int) -> float:
+    """The average below which a text of so many tokens is decoded again."""
+    return LEAST_OF_FEW if tokens < FEW_TOKENS else LEAST_LOG_PROBABILITY
 
 
 class ClipWhisper(WhisperModel):  # type: ignore[misc]  # faster-whisper is untyped
@@ -127,10 +138,11 @@ class ClipWhisper(WhisperModel):  # type: ignore[misc]  # faster-whisper is unty
             ),
         )
         result, log_probability, _, compression = attempt
+        tokens = len(result.sequences_ids[0])
         if (
-            log_probability >= LEAST_LOG_PROBABILITY
+            log_probability >= least_log_probability(tokens)
             and compression <= MOST_COMPRESSION
-            and len(result.sequences_ids[0]) < limit
+            and tokens < limit
         ):
             return attempt
         self._widened = super().encode(self._uncut)
