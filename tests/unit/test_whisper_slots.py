@@ -110,3 +110,43 @@ def test_what_has_not_begun_is_cancelled_with_the_iterator() -> None:
     results.close()  # type: ignore[attr-defined]
     slots.close()
     assert len(done) <= 3
+
+
+def test_a_newcomer_s_work_is_done_between_the_steps_of_another(slots: Slots) -> None:
+    done: list[str] = []
+    begun, goes_on = threading.Event(), threading.Event()
+
+    def long_work() -> None:
+        done.append("first step")
+        begun.set()
+        goes_on.wait(10)
+        slots.give_way()
+        done.append("last step")
+
+    long = slots.submit(long_work)
+    assert begun.wait(10)
+    other = slots.submit(numbered(done, "long", 2))
+    new = slots.turns()._submit(numbered(done, "new", 1))
+    goes_on.set()
+    for future in (long, other, new):
+        future.result(10)
+    assert done == ["first step", "new1", "last step", "long2"]
+
+
+def test_a_newcomer_gives_way_to_nobody(slots: Slots) -> None:
+    done: list[str] = []
+    begun, goes_on = threading.Event(), threading.Event()
+
+    def new_work() -> None:
+        begun.set()
+        goes_on.wait(10)
+        slots.give_way()
+        done.append("first")
+
+    first = slots.turns()._submit(new_work)
+    assert begun.wait(10)
+    second = slots.turns()._submit(numbered(done, "second", 0))
+    goes_on.set()
+    first.result(10)
+    second.result(10)
+    assert done == ["first", "second0"]

@@ -8,7 +8,7 @@ enough, and how often it is not, is measured in docs/performance.md.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +33,7 @@ LEAST_CONTEXT = 10 * FRAMES_PER_SECOND
 LEAST_LOG_PROBABILITY = -0.6
 """Average over a text's tokens, below which it is not trusted to a short window."""
 
-FEW_TOKENS = 9
+FEW_TOKENS = 16
 """Texts of fewer tokens, times included, are improbable by nature: Whisper's own limit of -1
 (Radford et al., 2022, section 4.5) says as much of them, and the full window reads them no better.
 """
@@ -75,9 +75,14 @@ class ClipWhisper(WhisperModel):  # type: ignore[misc]  # faster-whisper is unty
     short window is decoded again, as plain faster-whisper would, from the full one.
     """
 
-    def __init__(self, model: WhisperModel) -> None:
-        """On the weights of `model`, with a memory of its own for what it encoded last."""
+    def __init__(self, model: WhisperModel, between: Callable[[], None] = lambda: None) -> None:
+        """On the weights of `model`, with a memory of its own for what it encoded last.
+
+        Args:
+            between: called ahead of each step that takes long.
+        """
         self.__dict__.update(vars(model))
+        self._between = between
         self._uncut: NDArray[np.float32] | None = None
         """The window that was encoded last, where the encoder saw less than all of it."""
         self._detected: StorageView | None = None
@@ -98,6 +103,7 @@ class ClipWhisper(WhisperModel):  # type: ignore[misc]  # faster-whisper is unty
         found = self._likeliest(encoding, possible)
         if found[1] < LEAST_CERTAINTY and self._uncut is not None:
             self._uncut = None
+            self._between()
             encoding = super().encode(window)
             found = self._likeliest(encoding, possible)
         self._detected = encoding
@@ -111,6 +117,7 @@ class ClipWhisper(WhisperModel):  # type: ignore[misc]  # faster-whisper is unty
         context = context_of(content_of(features))
         self._uncut = features if context < features.shape[-1] else None
         self._widened = None
+        self._between()
         return super().encode(features[:, :context])
 
     def generate_with_fallback(
@@ -118,6 +125,7 @@ class ClipWhisper(WhisperModel):  # type: ignore[misc]  # faster-whisper is unty
     ) -> Any:
         """faster-whisper's seam: the text of an encoding, with its average log probability, its
         temperature and its compression ratio."""
+        self._between()
         if self._uncut is None:
             return super().generate_with_fallback(encoder_output, prompt, tokenizer, options)
         limit = min(
@@ -145,7 +153,9 @@ class ClipWhisper(WhisperModel):  # type: ignore[misc]  # faster-whisper is unty
             and tokens < limit
         ):
             return attempt
+        self._between()
         self._widened = super().encode(self._uncut)
+        self._between()
         return super().generate_with_fallback(self._widened, prompt, tokenizer, options)
 
     def find_alignment(

@@ -107,7 +107,8 @@ class WhisperEngine:
         prompt = self._prompt(job)
         turns = self._slots.turns()
         clips: Iterator[Listening] = (
-            Listening(model, job, prompt, audio, clip) for clip in speech_clips(audio, job.vad)
+            Listening(model, job, prompt, audio, clip, self._slots.give_way)
+            for clip in speech_clips(audio, job.vad)
         )
         language = ""
         for clip in clips:

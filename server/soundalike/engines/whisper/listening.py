@@ -1,6 +1,6 @@
 """One clip of a recording, from its samples to its language and its text."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,12 +38,14 @@ class Listening:
         prompt: list[int] | None,
         audio: Samples,
         clip: Clip,
+        between: Callable[[], None],
     ) -> None:
         """Args:
         prompt: what the decoder takes for the text before the clip, as tokens.
         audio: the whole recording, 16 kHz mono.
+        between: called ahead of each step that takes long.
         """
-        self._model = ClipWhisper(model)
+        self._model = ClipWhisper(model, between)
         self._job = job
         self._prompt = prompt
         self._audio = audio

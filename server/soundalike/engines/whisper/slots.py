@@ -2,7 +2,7 @@
 
 A long file gives them many clips, so that it has every slot for itself while nobody else wants
 one. Clips wait in one line: several long files get a clip each in turn, and who comes new does not
-wait behind the clips that others have queued.
+wait behind the clips that others have queued, nor for the end of the one that is being decoded.
 """
 
 import threading
@@ -10,8 +10,8 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from heapq import heappop, heappush
 from itertools import count
-from queue import PriorityQueue
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -25,11 +25,18 @@ NEWCOMER_LEAD = 16
 
 @dataclass(order=True, frozen=True, slots=True)
 class _Work:
-    rank: float
+    rank: int
     number: int
-    run: Callable[[], Any] | None = field(compare=False)
-    """None ends the thread that takes it."""
+    new: bool = field(compare=False)
+    run: Callable[[], Any] = field(compare=False)
     future: Future[Any] = field(compare=False)
+
+    def do(self) -> None:
+        if self.future.set_running_or_notify_cancel():
+            try:
+                self.future.set_result(self.run())
+            except BaseException as error:  # it belongs to whoever waits for the result
+                self.future.set_exception(error)
 
 
 class Slots:
@@ -37,8 +44,11 @@ class Slots:
 
     def __init__(self, number: int) -> None:
         self.number = number
-        self._line: PriorityQueue[_Work] = PriorityQueue()
+        self._line: list[_Work] = []
+        self._changed = threading.Condition()
+        self._closed = False
         self._numbers = count()
+        self._here = threading.local()
         self._threads = [
             threading.Thread(target=self._serve, name=f"slot-{i}", daemon=True)
             for i in range(number)
@@ -50,27 +60,51 @@ class Slots:
         """For one job."""
         return Turns(self)
 
-    def submit(self, run: Callable[[], T], *, lead: int = 0) -> Future[T]:
-        """Queue a work, ahead of as many others as `lead`."""
+    def submit(self, run: Callable[[], T], *, new: bool = False) -> Future[T]:
+        """Queue a work; a newcomer's ahead of some others."""
         future: Future[T] = Future()
-        number = next(self._numbers)
-        self._line.put(_Work(number - lead, number, run, future))
+        with self._changed:
+            number = next(self._numbers)
+            rank = number - NEWCOMER_LEAD if new else number
+            heappush(self._line, _Work(rank, number, new, run, future))
+            self._changed.notify()
         return future
+
+    def give_way(self) -> None:
+        """Called between the steps of a work: does the newcomers' that wait here and now, so that
+        they need not wait for the rest of it. A newcomer's own gives way to nobody."""
+        if getattr(self._here, "new", True):
+            return
+        while work := self._next_newcomer():
+            self._do(work)
 
     def close(self) -> None:
         """Finish what is queued and wait for the threads."""
-        for _ in self._threads:
-            self._line.put(_Work(float("inf"), next(self._numbers), None, Future()))
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
         for thread in self._threads:
             thread.join()
 
+    def _next_newcomer(self) -> _Work | None:
+        with self._changed:
+            return heappop(self._line) if self._line and self._line[0].new else None
+
+    def _next(self) -> _Work | None:
+        with self._changed:
+            while not self._line and not self._closed:
+                self._changed.wait()
+            return heappop(self._line) if self._line else None
+
     def _serve(self) -> None:
-        while (work := self._line.get()).run is not None:
-            if work.future.set_running_or_notify_cancel():
-                try:
-                    work.future.set_result(work.run())
-                except BaseException as error:  # it belongs to whoever waits for the result
-                    work.future.set_exception(error)
+        while work := self._next():
+            self._do(work)
+
+    def _do(self, work: _Work) -> None:
+        before = getattr(self._here, "new", True)
+        self._here.new = work.new
+        work.do()
+        self._here.new = before
 
 
 class Turns:
@@ -102,5 +136,4 @@ class Turns:
 
     def _submit(self, run: Callable[[], T]) -> Future[T]:
         self._begun += 1
-        new = self._begun <= NEWCOMER_WORKS
-        return self._slots.submit(run, lead=NEWCOMER_LEAD if new else 0)
+        return self._slots.submit(run, new=self._begun <= NEWCOMER_WORKS)
