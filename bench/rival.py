@@ -11,19 +11,18 @@ READY = r"Uvicorn running on (http://[^\s/]+)"
 
 
 @contextmanager
-def rival(python: Path, weights: Path, folder: Path) -> Iterator[Server]:
+def rival(python: Path, weights: Path, folder: Path, compute_type: str) -> Iterator[Server]:
     """Its server on our weights.
-
-    It is given int8, as ours has it: by itself it would run them in float32, and slower.
 
     Args:
         python: of the environment in which it is installed.
         folder: where its configuration goes.
+        compute_type: `default` is float32 on a CPU, which is what it runs by itself.
 
     Raises:
         NotReadyError: it is not installed there, or did not come up.
     """
-    options = {"device": "cpu", "compute_type": "int8"}
+    options = {"device": "cpu", "compute_type": compute_type}
     config = folder / "rival.yaml"  # JSON is YAML too
     model = {"name": "whisper-1", "path": str(weights), "model_options": options}
     config.write_text(json.dumps({"models": [model]}))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-Unit = Literal["ms", "s", "MB", "%", "x", "clips/s", "count"]
+Unit = Literal["ms", "s", "MB", "%", "x", "clips/s", "requests/s", "count"]
 Judged = Literal["median", "p95", "min", "max", "ratio"]
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 
 from bench.context import Context
-from bench.measures import clients, long_file, memory, overhead, short_clips, speech, start
+from bench.measures import clients, fixture, long_file, memory, overhead, short_clips, speech, start
 from bench.rows import Row
 
 Benchmark = Callable[[Context], Iterator[Row]]
@@ -11,11 +11,12 @@ Benchmark = Callable[[Context], Iterator[Row]]
 BENCHMARKS: dict[str, Benchmark] = {
     "start": start.measure,
     "overhead": overhead.measure,
+    "fixture": fixture.measure,
     "short": short_clips.measure,
     "clients": clients.measure,
     "long": long_file.measure,
     "speech": speech.measure,
     "memory": memory.measure,
 }
-"""`start` and `overhead` have servers of their own and run before the shared one is up; `memory`
-tells what the others used."""
+"""`start`, `overhead` and `fixture` have servers of their own and run before the shared one is up;
+`memory` tells what the others used."""

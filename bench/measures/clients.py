@@ -59,6 +59,7 @@ def measure(context: Context) -> Iterator[Row]:
             yield Row(f"{name}, fewest/most clips", "x", (turnout.fairness,), target=target)
     if not context.quick:
         yield _against_rival(context, clips, turnouts[CROWD], seconds)
+        yield _against_rival(context, clips, turnouts[CROWD], seconds, "int8")
     yield from _behind_long_file(context, clips)
 
 
@@ -82,20 +83,29 @@ def crowd(root: str, clips: list[bytes], clients: int, seconds: float) -> Turnou
     return Turnout(tuple(sent for sent, _, _ in done), wall)
 
 
-def _against_rival(context: Context, clips: list[bytes], ours: Turnout, seconds: float) -> Row:
-    name = f"{CROWD} clients against faster-whisper-server"
+def _against_rival(
+    context: Context,
+    clips: list[bytes],
+    ours: Turnout,
+    seconds: float,
+    compute_type: str = "default",
+) -> Row:
+    """Against its defaults, which is what its users get; and against it with our number type."""
+    own = compute_type == "default"
+    target = FASTER if own else None
+    name = f"{CROWD} clients against faster-whisper-server{'' if own else f' as {compute_type}'}"
     if not context.rival_python.is_file():
-        return Row(name, "clips/s", (), target=FASTER, note="faster-whisper-server: not installed")
+        return Row(name, "clips/s", (), target=target, note="faster-whisper-server: not installed")
     try:
-        with rival(context.rival_python, context.weights, context.folder) as server:
+        with rival(context.rival_python, context.weights, context.folder, compute_type) as server:
             with Client(server.root) as client:
                 client.transcribe(clips[0])  # it loads its model with the first request
             theirs = crowd(server.root, clips, CROWD, seconds)
     except NotReadyError as error:
         last = str(error).strip().splitlines()[-1]
-        return Row(name, "clips/s", (), target=FASTER, note=f"faster-whisper-server: {last}")
-    place = Place("throughput", "faster-whisper-server", CROWD)
-    return Row(name, "clips/s", (ours.rate,), (theirs.rate,), FASTER, baseline_place=place)
+        return Row(name, "clips/s", (), target=target, note=f"faster-whisper-server: {last}")
+    place = Place("throughput", "faster-whisper-server", CROWD) if own else None
+    return Row(name, "clips/s", (ours.rate,), (theirs.rate,), target, baseline_place=place)
 
 
 def _behind_long_file(context: Context, clips: list[bytes]) -> Iterator[Row]:

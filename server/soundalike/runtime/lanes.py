@@ -47,6 +47,7 @@ class Lanes:
         emit: takes every frame; called on the lanes' threads.
         threads: the number of lanes.
         depth: the number of jobs that one lane interleaves.
+        after_job: called on a lane's thread when a job has ended.
     """
 
     def __init__(
@@ -56,10 +57,12 @@ class Lanes:
         *,
         threads: int,
         depth: int,
+        after_job: Callable[[], None] = lambda: None,
     ) -> None:
         self._open_work = open_work
         self._emit = emit
         self._depth = depth
+        self._after_job = after_job
         self._waiting: deque[_Ticket] = deque()
         self._tickets: dict[int, _Ticket] = {}
         self._changed = threading.Condition()
@@ -133,6 +136,7 @@ class Lanes:
             else:
                 with self._changed:
                     del self._tickets[ticket.number]
+                self._after_job()
         for ticket in held:
             if ticket.steps:
                 ticket.steps.close()

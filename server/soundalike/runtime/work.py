@@ -28,6 +28,7 @@ from soundalike.runtime.frames import (
     load_opening,
 )
 from soundalike.runtime.lanes import Emit, Lanes, Steps, Work
+from soundalike.runtime.memory import Returning
 
 _CODECS = {"speech": "soundalike.audio.encode", "transcription": "soundalike.audio.decode"}
 
@@ -68,7 +69,13 @@ class EngineHost:
                 import_module(_CODECS[opening.kind])
             return work, engine.close
 
-        self._lanes = Lanes(open_work, self._emit, threads=opening.threads, depth=opening.depth)
+        self._lanes = Lanes(
+            open_work,
+            self._emit,
+            threads=opening.threads,
+            depth=opening.depth,
+            after_job=Returning().after_job,
+        )
 
 
 def open_speech(config: EngineConfig) -> tuple[Capabilities, Work, SpeechEngine]:

@@ -1,0 +1,42 @@
+"""Memory that a host does not need any more, back to the machine."""
+
+import ctypes
+import threading
+import time
+from collections.abc import Callable
+from functools import cache
+
+INTERVAL = 1.0
+"""Seconds between two times of giving memory back."""
+
+
+class Returning:
+    """Gives freed memory back after jobs, at most once in a while.
+
+    glibc keeps what was freed below the last block in use. Recordings of all lengths, freed in any
+    order, so leave a host at several times what it holds.
+    """
+
+    def __init__(self, give_back: Callable[[], None] | None = None) -> None:
+        self._give_back = give_back or malloc_trim()
+        self._lock = threading.Lock()
+        self._last = 0.0
+
+    def after_job(self) -> None:
+        with self._lock:
+            now = time.monotonic()
+            if now - self._last < INTERVAL:
+                return
+            self._last = now
+        self._give_back()
+
+
+@cache
+def malloc_trim() -> Callable[[], None]:
+    """malloc_trim(3) where the C library has it; elsewhere nothing."""
+    try:
+        trim = ctypes.CDLL(None).malloc_trim
+    except (AttributeError, OSError, TypeError):  # musl, macOS, Windows
+        return lambda: None
+    trim.argtypes = [ctypes.c_size_t]
+    return lambda: trim(0)
