@@ -1,13 +1,16 @@
 # The server with its default weights: `docker build -t soundalike .`
-FROM python:3.12-slim AS build
+FROM python:3.12-slim-trixie AS build
 WORKDIR /src
 COPY pyproject.toml README.md LICENSE ./
 COPY server server
 RUN python -m venv /opt/soundalike \
- && /opt/soundalike/bin/pip install --no-cache-dir --disable-pip-version-check '.[whisper-base,japanese]'
+ && /opt/soundalike/bin/pip install --no-cache-dir --disable-pip-version-check '.[whisper-base,japanese]' \
+ && /opt/soundalike/bin/pip uninstall --yes pip
 
-FROM python:3.12-slim
-RUN useradd --uid 1000 --no-create-home soundalike \
+FROM python:3.12-slim-trixie
+# Whoever gets in finds nothing here to install more with.
+RUN pip uninstall --yes --root-user-action=ignore pip \
+ && useradd --uid 1000 --no-create-home soundalike \
  && install --directory --owner soundalike --group soundalike /models
 COPY --from=build /opt/soundalike /opt/soundalike
 ENV PATH=/opt/soundalike/bin:$PATH \

@@ -5,7 +5,7 @@ VENV ?= .venv
 PORT ?= 8000
 BIN := $(VENV)/bin
 
-.PHONY: serve test check lint types format bench bench-quick clean
+.PHONY: serve test check lint types format bench bench-quick soak clean
 
 serve: $(VENV)/.serve
 	@$(BIN)/soundalike serve --port $(PORT)
@@ -31,6 +31,9 @@ bench: $(VENV)/.bench $(VENV).rival/.installed
 
 bench-quick: $(VENV)/.bench
 	$(BIN)/python -m bench --quick
+
+soak: $(VENV)/.bench
+	$(BIN)/python -m bench.soak --image docs/images/soak.svg
 
 clean:
 	rm -rf $(VENV) $(VENV).rival tests/sdk/node/node_modules

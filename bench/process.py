@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,11 +30,15 @@ class Server:
         root: its URL without a path.
         pid: of the process that was started; what it started itself are children of that.
         started_in: seconds from the start of the process until it said that it was ready.
+        printed: the lines that it printed so far.
+        stop: has it end, as the end of the block does, and tells its exit code.
     """
 
     root: str
     pid: int
     started_in: float
+    printed: Sequence[str]
+    stop: Callable[[], int]
 
 
 def soundalike(*flags: str) -> list[str]:
@@ -44,12 +48,16 @@ def soundalike(*flags: str) -> list[str]:
 
 @contextmanager
 def running(
-    command: Sequence[str], ready: str = r"Base URL\D*(http://[^\s/]+)", cwd: Path | None = None
+    command: Sequence[str],
+    ready: str = r"Base URL\D*(http://[^\s/]+)",
+    cwd: Path | None = None,
+    variables: Mapping[str, str] | None = None,
 ) -> Iterator[Server]:
     """A server until the end of the block.
 
     Args:
         ready: matches what it prints when it is ready; the first group is its address.
+        variables: of its environment, beside those of this process.
 
     Raises:
         NotReadyError: it did not come up; the text is what it printed.
@@ -61,7 +69,7 @@ def running(
         stderr=subprocess.STDOUT,
         text=True,
         cwd=cwd,
-        env={**os.environ, "NO_COLOR": "1", "PYTHONUNBUFFERED": "1"},
+        env={**os.environ, "NO_COLOR": "1", "PYTHONUNBUFFERED": "1", **(variables or {})},
     )
     printed: list[str] = []
     found: list[tuple[str, float]] = []
@@ -83,14 +91,19 @@ def running(
         if not found:
             raise NotReadyError("".join(printed) or f"nothing was printed in {PATIENCE:.0f} s")
         address, seconds = found[0]
-        yield Server(address, process.pid, seconds)
+        yield Server(address, process.pid, seconds, printed, lambda: _ended(process))
     finally:
-        process.terminate()
-        try:
-            process.wait(NICE_END)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        _ended(process)
         reading.join()
         assert process.stdout is not None
         process.stdout.close()
+
+
+def _ended(process: subprocess.Popen[str]) -> int:
+    """The exit code of a process that is told to end, or made to if it does not."""
+    process.terminate()
+    try:
+        return process.wait(NICE_END)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return process.wait()

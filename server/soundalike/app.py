@@ -8,11 +8,14 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from fastapi import Depends, FastAPI
+from fastapi.telemetry import TelemetryConfig
 
 from soundalike import __version__
 from soundalike.api import (
+    document,
     errors,
     health,
+    metrics,
     models,
     speech,
     transcriptions,
@@ -20,14 +23,28 @@ from soundalike.api import (
     voice_consents,
     voices,
 )
+from soundalike.api.access import Doors, shared_across_origins
 from soundalike.api.auth import authenticate
 from soundalike.api.headers import ServiceHeaders
 from soundalike.api.limits import RateLimiter
+from soundalike.api.patience import Patience
 from soundalike.api.service import Service
 from soundalike.runtime.base import Runtime
 from soundalike.served import local_runtime, served_models
 from soundalike.settings import Settings
 from soundalike.store.voices import Recordings
+from soundalike.telemetry.metrics import Metrics
+from soundalike.telemetry.middleware import Observer, is_probe
+
+TRACES: TelemetryConfig = {
+    "tracing": True,
+    "auto_configure": True,  # where OTEL_EXPORTER_OTLP_ENDPOINT names who takes them
+    "operation_spans": False,
+    "metrics": False,  # Prometheus has them
+    "logs": False,  # they would carry messages of exceptions
+    "exclude": is_probe,
+}
+"""FastAPI's own traces of requests; the runtime adds its spans to them."""
 
 ENDPOINTS = (speech, transcriptions, translations, voices, voice_consents, models)
 
@@ -40,19 +57,29 @@ def create_app(settings: Settings, runtime: Runtime | None = None) -> FastAPI:
     """
     served = served_models(settings)
     running = runtime or local_runtime(settings, served)
+    if settings.is_fixture:
+        from soundalike.fixture.scripted import ScriptedRuntime
+
+        running = ScriptedRuntime(running)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
-        with TemporaryDirectory(prefix="soundalike-") as spool:
+        with TemporaryDirectory(prefix="soundalike-") as folder:
+            spool = Path(folder) / "uploads"
+            spool.mkdir()
             app.state.service = Service(
                 settings,
                 running,
                 served,
-                Path(spool),
+                spool,
                 RateLimiter(settings.rate_limit_requests),
                 consents=Recordings(settings.models / ".voices", "cons"),
                 voices=Recordings(settings.models / ".voices", "voice"),
             )
+            if settings.is_fixture:
+                from soundalike.fixture.scopes import Scopes
+
+                app.state.scopes = Scopes(Path(folder) / "bodies", settings.seed)
             starting = asyncio.create_task(running.start())
             try:
                 yield
@@ -66,14 +93,24 @@ def create_app(settings: Settings, runtime: Runtime | None = None) -> FastAPI:
         version=__version__,
         description="A local emulator of the OpenAI Audio API.",
         lifespan=lifespan,
+        openapi_url=None,  # a route of our own has it, which strangers do not pass
         docs_url=None,  # their pages would load scripts from elsewhere
         redoc_url=None,
         redirect_slashes=False,  # another path is a 404 in the envelope, not an empty 307
+        telemetry=TRACES,
     )
     app.openapi = _document  # type: ignore[method-assign]
     app.add_middleware(ServiceHeaders)
+    app.state.metrics = Metrics(running, served.listing)
     errors.install(app)
     app.include_router(health.router)
+    app.include_router(document.router)
+    if settings.metrics != "off":
+        app.include_router(metrics.router)
+    if settings.is_fixture:
+        from soundalike.fixture import installation
+
+        installation.install(app)
     for prefix in ("/v1", ""):  # the bare paths are for SDK test suites, and documented once
         for endpoint in ENDPOINTS:
             app.include_router(
@@ -82,6 +119,11 @@ def create_app(settings: Settings, runtime: Runtime | None = None) -> FastAPI:
                 dependencies=[Depends(authenticate)],
                 include_in_schema=bool(prefix),
             )
+    app.add_middleware(shared_across_origins, settings=settings)
+    app.add_middleware(Doors, settings=settings)
+    app.add_middleware(Patience, seconds=settings.client_timeout)
+    # Added last, it is the outermost: it sees what clients see.
+    app.add_middleware(Observer, metrics=app.state.metrics, keep_content=settings.log_content)
     return app
 
 

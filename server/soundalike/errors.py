@@ -137,6 +137,12 @@ class MethodNotAllowedError(InvalidRequestError):
     producer = Producer.GATEWAY
 
 
+class RequestTimeoutError(InvalidRequestError):
+    """408: the client sent too slowly; worth a retry."""
+
+    status = 408
+
+
 class ContentTooLargeError(ApiError):
     """413: the body exceeds the limit; typed `server_error` as the live service does."""
 

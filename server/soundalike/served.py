@@ -121,6 +121,8 @@ def local_runtime(settings: Settings, models: ServedModels) -> LocalRuntime:
         models.deployments,
         inline=settings.runtime == "inline",
         idle_unload=settings.idle_unload,
+        queue_timeout=settings.queue_timeout,
+        stall_timeout=settings.stall_timeout,
     )
 
 

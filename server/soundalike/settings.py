@@ -6,11 +6,12 @@ its name in capitals behind `SOUNDALIKE_`. A flag wins over a variable, a variab
 
 import ipaddress
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from soundalike.keys import check_keys, read_keys
 from soundalike.store.location import default_folder
 
 ENV_PREFIX = "SOUNDALIKE_"
@@ -29,9 +30,22 @@ class Settings(BaseSettings):
         (),
         description="Keys that are accepted, separated by commas. With none, any key passes.",
     )
+    api_keys_file: Path | None = Field(
+        None, description="File with more of them, one a line; lines that begin with `#` are notes."
+    )
     allow_keyless: bool = Field(
         default=False,
         description="Listen on an address other than loopback although no key is set.",
+    )
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Names that the server goes by, separated by commas, beside addresses and "
+        "names without a dot; `*` is any name.",
+    )
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Origins whose pages may use the server, separated by commas; `*` is any. "
+        "With none, what browsers send for pages of other sites is refused.",
     )
     models: Path = Field(default_factory=default_folder, description="Folder of the model store.")
     engine: str | None = Field(
@@ -65,6 +79,30 @@ class Settings(BaseSettings):
     queue: int = Field(
         64, ge=0, description="Requests that may wait for an engine; more are answered with 503."
     )
+    queue_timeout: float = Field(
+        300,
+        ge=0,
+        description="Seconds that a request may wait for its turn before it is answered with 503; "
+        "0 is no limit.",
+    )
+    stall_timeout: float = Field(
+        600,
+        ge=0,
+        description="Seconds after which an engine is killed that does not open, or makes no "
+        "progress with a job; 0 is never.",
+    )
+    client_timeout: float = Field(
+        60,
+        ge=0,
+        description="Seconds in which a client must send the head of a request or the next "
+        "kilobyte of its body, and take some of its answer; 0 is no limit.",
+    )
+    max_connections: int = Field(
+        400, ge=1, description="Connections at once; requests on further ones get 503."
+    )
+    grace: float = Field(
+        30, ge=0, description="Seconds that running requests get to end after SIGTERM."
+    )
     rate_limit_requests: int | None = Field(
         None, ge=1, description="Requests that a key may make in a minute; unset is no limit."
     )
@@ -74,6 +112,19 @@ class Settings(BaseSettings):
     runtime: Literal["hosts", "inline"] = Field(
         "hosts", description="Engines in child processes, or in threads of the server."
     )
+    fixture: Literal["auto", "on", "off"] = Field(
+        "auto",
+        description="Scopes, stubs, faults, the journal and the control plane for tests; `auto` "
+        "has them where both engines are the stub.",
+    )
+    control_token: str | None = Field(
+        None,
+        description="Token for the control plane (header `X-Soundalike-Token`); without one it "
+        "is open on loopback and closed elsewhere.",
+    )
+    seed: int | None = Field(
+        None, description="Seed of request ids, times and chances of the fixture; unset is random."
+    )
     offline: bool = Field(
         default=False,
         description="Never use the network; weights come from installed wheels or not at all.",
@@ -81,13 +132,39 @@ class Settings(BaseSettings):
     log_level: Literal["critical", "error", "warning", "info", "debug"] = Field(
         "info", description="Least severe level that is logged."
     )
+    log_format: Literal["text", "json"] = Field(
+        "text", description="Lines for people, or one JSON object a line."
+    )
+    log_content: bool = Field(
+        default=False,
+        description="Log what is spoken and recognised, and messages of exceptions, too.",
+    )
+    metrics: Literal["auto", "open", "off"] = Field(
+        "auto",
+        description="Who may read `/metrics`: by `auto` everybody on loopback where no keys are "
+        "set, elsewhere whoever has a key; by `open` everybody; by `off` nobody.",
+    )
 
-    @field_validator("api_keys", mode="before")
+    @field_validator("api_keys", "allowed_hosts", "cors_origins", mode="before")
     @classmethod
-    def _split_keys(cls, value: Any) -> Any:
+    def _split(cls, value: Any) -> Any:
         given = [value] if isinstance(value, str) else value
-        keys = (key.strip() for text in given for key in str(text).split(","))
-        return tuple(key for key in keys if key)
+        parts = (part.strip() for text in given for part in str(text).split(","))
+        return tuple(part for part in parts if part)
+
+    @model_validator(mode="after")
+    def _read_keys_file(self) -> Self:
+        keys = self.api_keys
+        check_keys(keys)
+        if self.api_keys_file is not None:
+            keys += read_keys(self.api_keys_file)
+        object.__setattr__(self, "api_keys", keys)  # the one moment at which they are not frozen
+        return self
+
+    @property
+    def is_fixture(self) -> bool:
+        engines = {self.speech_engine_name, self.transcription_engine_name}
+        return self.fixture == "on" or (self.fixture == "auto" and engines == {"stub"})
 
     @property
     def speech_engine_name(self) -> str:

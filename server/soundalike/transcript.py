@@ -75,6 +75,22 @@ TranscriptionEvent = Detected | Delta | Segment
 
 
 @dataclass(frozen=True, slots=True)
+class Inspected:
+    """What an upload turned out to be.
+
+    Attributes:
+        container: as FFmpeg names it, such as `wav` or `mov,mp4,m4a,3gp,3g2,mj2`.
+        seconds: of sound.
+        sha256: of the decoded samples, 16 kHz mono of 16 bits: that of the same sound in another
+            lossless container is the same.
+    """
+
+    container: str
+    seconds: float
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
 class Transcript:
     """A whole transcription: the one value that every response format is rendered from."""
 

@@ -1,5 +1,8 @@
 """The real application in this process, on the stub engine."""
 
+import io
+import uuid
+import wave
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
 from pathlib import Path
@@ -144,3 +147,45 @@ def send(api: TestClient, monkeypatch: pytest.MonkeyPatch) -> Send:
         return exchange
 
     return sent
+
+
+class ControlledScope:
+    """A scope of an application, its control plane and its audio endpoints."""
+
+    def __init__(self, client: TestClient, name: str) -> None:
+        self.client = client
+        self.name = name
+
+    def __call__(self, method: str, path: str, **request: Any) -> Any:
+        return self.client.request(method, f"/s/{self.name}/_soundalike{path}", **request)
+
+    def speak(self, text: str = "Hello.", **fields: Any) -> Any:
+        return self.client.post(
+            f"/s/{self.name}/v1/audio/speech",
+            json={"model": "tts-1", "voice": "alloy", "input": text} | fields,
+        )
+
+    def transcribe(self, audio: bytes, name: str = "hi.wav", **fields: Any) -> Any:
+        return self.client.post(
+            f"/s/{self.name}/v1/audio/transcriptions",
+            data={"model": "whisper-1"} | fields,
+            files={"file": (name, audio, "audio/wav")},
+        )
+
+
+@pytest.fixture
+def control(api: TestClient) -> ControlledScope:
+    """A scope of this test's own."""
+    return ControlledScope(api, uuid.uuid4().hex)
+
+
+@pytest.fixture(scope="session")
+def second_of_silence() -> bytes:
+    """A WAV file."""
+    file = io.BytesIO()
+    with wave.open(file, "wb") as wav:
+        wav.setnchannels(1)
+        wav.setsampwidth(2)
+        wav.setframerate(16_000)
+        wav.writeframes(bytes(2 * 16_000))
+    return file.getvalue()

@@ -29,7 +29,7 @@ def temporary(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def server(serve: Any, temporary: Path) -> Iterator[Any]:
-    with serve("--engine", "stub", TMPDIR=str(temporary)) as running:
+    with serve("--engine", "stub", "--fixture", "off", TMPDIR=str(temporary)) as running:
         yield running
 
 
@@ -39,7 +39,7 @@ def connect(server: Any) -> socket.socket:
 
 
 def spooled(temporary: Path) -> list[Path]:
-    return [path for path in temporary.glob("soundalike-*/*") if path.is_file()]
+    return [path for path in temporary.glob("soundalike-*/**/*") if path.is_file()]
 
 
 def wait_until(what: Any) -> None:
@@ -70,7 +70,7 @@ def test_a_chunked_upload_without_a_length(server: Any) -> None:
 
 def test_a_client_that_hangs_up_leaves_no_file(server: Any, temporary: Path) -> None:
     with connect(server) as client:
-        client.sendall(HEAD + b"Content-Length: 1000000\r\n\r\n" + FILE + bytes(100_000))
+        client.sendall(HEAD + b"Content-Length: 1000000\r\n\r\n" + FILE + bytes(600_000))
         wait_until(lambda: spooled(temporary))
     wait_until(lambda: not spooled(temporary))
     assert "Traceback" not in "".join(server.output)

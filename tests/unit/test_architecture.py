@@ -9,29 +9,41 @@ ROOT = Path(soundalike.__file__).parent
 
 ALLOWED: dict[str, set[str]] = {
     "errors": set(),
+    "observation": set(),
+    "logs": {"observation"},
     "transcript": set(),
     "languages": set(),
     "formats": {"errors", "languages", "transcript"},
     "contracts": {"errors", "formats", "languages"},
-    "audio": {"engines", "errors"},
+    "audio": {"engines", "errors", "transcript"},
     "engines": {"audio", "errors", "languages", "transcript"},
     "store": set(),
     "probes": {"engines"},
     "doctor": {"probes", "store"},
-    "settings": {"store"},
-    "runtime": {"audio", "engines", "errors", "transcript"},
+    "keys": set(),
+    "settings": {"keys", "store"},
+    "runtime": {"audio", "engines", "errors", "logs", "transcript"},
+    "telemetry": {"observation", "runtime"},
     "served": {"contracts", "engines", "runtime", "settings", "store"},
     "api": {
-        *("contracts", "engines", "errors", "formats", "runtime", "served", "settings"),
-        *("store", "transcript"),
+        *("contracts", "engines", "errors", "formats", "observation", "runtime", "served"),
+        *("settings", "store", "telemetry", "transcript"),
     },
-    "app": {"api", "runtime", "served", "settings", "store"},
+    "fixture": {
+        *("api", "contracts", "engines", "errors", "formats", "languages", "runtime"),
+        *("settings", "transcript"),
+    },
+    "app": {"api", "fixture", "runtime", "served", "settings", "store", "telemetry"},
+    "serving": {"api", "fixture", "settings"},
     "cli": {
-        *("app", "contracts", "doctor", "engines", "errors", "runtime", "served"),
-        *("settings", "store", "testing"),
+        *("app", "contracts", "doctor", "engines", "errors", "keys", "logs", "runtime", "served"),
+        *("serving", "settings", "store"),
     },
     "__main__": {"cli"},
-    "testing": {"app", "api", "contracts", "engines", "errors", "formats", "runtime", "served"},
+    "testing": {
+        *("api", "app", "engines", "errors", "fixture", "runtime", "served", "serving", "settings"),
+        *("store",),
+    },
 }
 NATIVE = {"av", "numpy", "ctranslate2", "faster_whisper", "onnxruntime", "pyttsx3", "py3langid"}
 

@@ -384,6 +384,21 @@ def test_decoding_stops_where_the_longest_length_is_exceeded(
     assert 32_000 <= read < path.stat().st_size / 4
 
 
+def test_what_claims_to_be_far_too_long_is_refused_before_it_is_decoded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = saved(tmp_path, wav_file(tones(700.0, 8_000, 440), 8_000))
+    monkeypatch.setattr(decode_module, "_frames", None)
+    with pytest.raises(InvalidRequestError, match=r"duration 700\.0 seconds is longer than 600 "):
+        decode(path, max_seconds=600)
+
+
+def test_a_claim_that_is_off_by_what_codecs_add_refuses_nothing(tmp_path: Path) -> None:
+    path = saved(tmp_path, audio_file("mp3", "libmp3lame", tones(601.0, 8_000, 440), rate=8_000))
+    length = seconds(decode(path))
+    assert seconds(decode(path, max_seconds=length)) == length
+
+
 def test_one_frame_that_stands_for_hours_is_refused_before_it_is_resampled(tmp_path: Path) -> None:
     data = at_rate(1, wav_file(tones(1.0, 16_000, 440), 16_000))  # each sample becomes 16 000
     with pytest.raises(InvalidRequestError, match="longer than"):

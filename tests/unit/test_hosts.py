@@ -9,7 +9,7 @@ import pytest
 
 from soundalike.engines.base import EngineConfig, SpeechJob
 from soundalike.errors import ApiError, OverloadedError, ServerError
-from soundalike.runtime.base import Capabilities, Deployment
+from soundalike.runtime.base import Capabilities, Deployment, Status
 from soundalike.runtime.frames import Frame, dump_capabilities
 from soundalike.runtime.hosts import Host
 from soundalike.runtime.links import Receive
@@ -221,6 +221,13 @@ def test_a_host_that_dies_fails_its_jobs_alone(caplog: pytest.LogCaptureFixture)
                 await job
             assert rig.host.status.state == "unloaded"
             assert rig.host.status.reason == "its host died"
+            opening = asyncio.create_task(rig.host.open())
+            await settled()
+            again = rig.host.status
+            assert (again.state, again.reason, again.opened) == ("loading", "its host died", True)
+            rig.links[1].say(OPENED)
+            await opening
+            assert rig.host.status == Status("model", "speech", "ready", opened=True)
 
     run(test)
 

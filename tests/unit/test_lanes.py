@@ -4,11 +4,13 @@ import queue
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import SimpleNamespace
 
 import pytest
 
 from soundalike.engines.base import SpeechJob
 from soundalike.errors import ApiError, InvalidRequestError, ServerError
+from soundalike.runtime import lanes as lanes_module
 from soundalike.runtime.frames import Frame, Job
 from soundalike.runtime.lanes import WINDOW, Lanes, Steps, Work
 
@@ -62,11 +64,41 @@ def test_a_job_gives_its_frames_in_order_and_then_is_done() -> None:
         running.submit(1, job("abc"))
         log.until("done", 1)
     assert [(f.op, f.job, f.payload) for f in log.frames] == [
+        ("taken", 1, b""),
         ("item", 1, b"a"),
         ("item", 1, b"b"),
         ("item", 1, b"c"),
         ("done", 1, b""),
     ]
+
+
+def test_a_job_that_is_done_tells_for_how_long_the_engine_worked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ticks = iter(range(100))
+    monkeypatch.setattr(lanes_module, "time", SimpleNamespace(perf_counter=lambda: next(ticks)))
+    with lanes(spell) as (running, log):
+        running.submit(1, job("abc"))
+        done = log.until("done", 1)
+    assert done.value == 4  # three letters, and the step that found none
+
+
+def test_a_job_is_taken_when_a_lane_begins_with_it_and_not_before() -> None:
+    gate = threading.Event()
+
+    def gated(job: Job) -> Steps:
+        gate.wait(10)
+        yield from spell(job)
+
+    with lanes(gated) as (running, log):
+        running.submit(1, job("a"))
+        running.submit(2, job("b"))
+        log.until("taken", 1)
+        running.cancel(2)
+        assert log.until("done", 2).value is None
+        gate.set()
+        log.until("done", 1)
+    assert ("taken", 2) not in [(frame.op, frame.job) for frame in log.frames]
 
 
 def test_jobs_that_share_a_lane_take_turns() -> None:
@@ -100,7 +132,7 @@ def test_a_job_whose_reader_is_slow_waits_and_holds_up_nobody() -> None:
         log.until("done", 2)
         running.submit(3, job("cd"))
         log.until("done", 3)
-        assert sum(frame.job == 1 for frame in log.frames) == 4
+        assert sum((frame.op, frame.job) == ("item", 1) for frame in log.frames) == 4
         running.credit(1, WINDOW // 4)
         log.until("item", 1)
 

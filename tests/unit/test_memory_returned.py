@@ -1,14 +1,15 @@
 """Memory that goes back to the machine after jobs."""
 
+import time
+
 import pytest
 
-from soundalike.runtime import memory
 from soundalike.runtime.memory import INTERVAL, Returning, malloc_trim
 
 
 def test_at_most_once_in_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [100.0]
-    monkeypatch.setattr(memory.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
     given: list[float] = []
     returning = Returning(lambda: given.append(clock[0]))
     for moment in (100.0, 100.1, 100.0 + INTERVAL, 100.1 + INTERVAL):

@@ -12,7 +12,10 @@ from soundalike.cli.loading import uncollected
 from soundalike.engines.pyttsx3 import language
 
 NATIVE = {"av", "numpy", "ctranslate2", "faster_whisper", "onnxruntime", "pyttsx3", "py3langid"}
-SELDOM_NEEDED = {"filelock", "huggingface_hub", "markdown_it", "rich"}
+SELDOM_NEEDED = {
+    *("filelock", "huggingface_hub", "markdown_it", "opentelemetry.sdk", "prometheus_client"),
+    "rich",
+}
 
 
 def loaded(code: str, folder: Path) -> set[str]:

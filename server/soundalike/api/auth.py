@@ -2,11 +2,13 @@
 
 import base64
 import binascii
+import hashlib
 import secrets
 
 from starlette.requests import Request
 
 from soundalike.errors import AuthenticationError
+from soundalike.settings import Settings, is_loopback
 
 NO_KEY = (
     "You didn't provide an API key. You need to provide your API key in an Authorization header "
@@ -27,8 +29,10 @@ async def authenticate(request: Request) -> None:
     if not key:
         raise AuthenticationError(NO_KEY)
     keys: tuple[str, ...] = request.app.state.service.settings.api_keys
-    # Every key is compared, so that the time taken tells nothing of which one came close.
-    good = [secrets.compare_digest(key.encode(), known.encode()) for known in keys]
+    # Every key is compared, so that the time taken tells nothing of which one came close; and by
+    # digests, so that it tells nothing of their lengths.
+    sent = _digest(key)
+    good = [secrets.compare_digest(sent, _digest(known)) for known in keys]
     if keys and not any(good):
         raise AuthenticationError(
             f"Incorrect API key provided: {masked(key)}. You can find your API key at "
@@ -38,6 +42,18 @@ async def authenticate(request: Request) -> None:
     request.state.key = key
 
 
+async def authenticate_strangers(request: Request) -> None:
+    """Let the machine's own users pass without a key where the server has none. Whoever set keys
+    means them, also for what listens on loopback behind a proxy.
+
+    Raises:
+        AuthenticationError: as `authenticate`.
+    """
+    settings: Settings = request.app.state.service.settings
+    if settings.api_keys or not is_loopback(settings.host):
+        await authenticate(request)
+
+
 def masked(key: str) -> str:
     """A key as an error may show it: its first 8 and last 4 characters; a short one whole."""
     return key if len(key) <= SHORT else f"{key[:8]}{'*' * (len(key) - 12)}{key[-4:]}"
@@ -45,6 +61,10 @@ def masked(key: str) -> str:
 
 SHORT = 12
 """Characters up to which a key is echoed unmasked; eleven were seen to be."""
+
+
+def _digest(key: str) -> bytes:
+    return hashlib.sha256(key.encode()).digest()
 
 
 def _sent_key(header: str) -> str | None:

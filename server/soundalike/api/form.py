@@ -1,5 +1,6 @@
 """Forms with files: fields in memory, files spooled to disk while they arrive."""
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -9,7 +10,13 @@ from tempfile import NamedTemporaryFile
 from starlette.requests import Request
 
 from soundalike.api.multipart import MalformedFormError, MultipartReader, PartContent, PartHead
-from soundalike.errors import ContentTooLargeError, InvalidRequestError
+from soundalike.errors import ContentTooLargeError, InvalidRequestError, ServerError
+
+PIECE = 256 * 1024
+"""Bytes that are gathered before they are written."""
+
+MAX_FILES = 16
+"""Files in a form. Every endpoint takes one, and others are dropped."""
 
 MAX_TEXT = 16 * 2**20
 """Bytes of all fields that are not files. Speaker references are such fields: four samples of ten
@@ -64,17 +71,37 @@ async def received_form(
 
     Raises:
         InvalidRequestError: the body is not a multipart form.
+        ServerError: a file cannot be written.
         ContentTooLargeError: it is larger than `limit`.
         ClientDisconnect: the client went away before it had sent everything.
     """
     with ExitStack() as spooled:
         parts = _Parts(spool, file_fields, spooled)
         reader = MultipartReader(request.headers.get("content-type", ""), parts.open)
-        async for chunk in _limited(request, limit):
-            reader.write(chunk)
+        failure: OSError | None = None
+        async for piece in _pieces(_limited(request, limit)):
+            try:
+                if failure is None:
+                    # A disk can be slow: the event loop must not wait for it.
+                    await asyncio.to_thread(reader.write, piece)
+            except OSError as error:  # said once everything was read, as any refusal
+                failure = error
+        if failure is not None:
+            raise ServerError(f"an upload cannot be written: {failure.strerror}") from failure
         if not reader.complete:
             raise InvalidRequestError(UNPARSED)
         yield parts.form
+
+
+async def _pieces(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The same bytes in pieces that are worth a thread's while."""
+    piece = bytearray()
+    async for chunk in chunks:
+        piece += chunk
+        if len(piece) >= PIECE:
+            yield bytes(piece)
+            piece.clear()
+    yield bytes(piece)
 
 
 async def _limited(request: Request, limit: int) -> AsyncIterator[bytes]:
@@ -110,9 +137,13 @@ class _Parts:
         self._file_fields = file_fields
         self._spooled = spooled
         self._text_left = MAX_TEXT
+        self._files_left = MAX_FILES
 
     def open(self, head: PartHead) -> PartContent:
         if head.filename is not None or head.name in self._file_fields:
+            self._files_left -= 1
+            if self._files_left < 0:
+                raise MalformedFormError
             return _File(head, self._spool, self._spooled, self.form)
         return _Field(head.name, self)
 

@@ -3,18 +3,39 @@
 import logging
 import time
 import uuid
+from dataclasses import dataclass
+from email.utils import formatdate
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from soundalike.api.errors import internal, render
+from soundalike.observation import UNMATCHED, current
 
 VERSION = "2020-10-01"
 ORGANIZATION = "org-soundalike"
 PROJECT = "proj_soundalike"
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """What names and dates one request.
+
+    Attributes:
+        time: Unix seconds.
+        processing_ms: milliseconds that it is said to have taken; None is what it takes.
+    """
+
+    request_id: str
+    time: float
+    processing_ms: int | None = None
+
+
+def random_stamp() -> Stamp:
+    return Stamp(f"req_{uuid.uuid4().hex}", time.time())
 
 
 class ServiceHeaders:
@@ -32,18 +53,27 @@ class ServiceHeaders:
             await self._app(scope, receive, send)
             return
         started = time.perf_counter()
-        request_id = f"req_{uuid.uuid4().hex}"
-        scope.setdefault("state", {})["request_id"] = request_id
+        state = scope.setdefault("state", {})
+        stamp: Stamp = state.get("stamp") or random_stamp()
+        request_id = state["request_id"] = stamp.request_id
         answering = False
+        observation = current.get()
+        if observation:
+            observation.request_id = request_id
 
         async def send_with_headers(message: Message) -> None:
             nonlocal answering
             if message["type"] == "http.response.start":
                 answering = True
+                if observation:
+                    observation.route = route_template(scope)
                 headers = MutableHeaders(scope=message)
-                spent = (time.perf_counter() - started) * 1000
+                spent = stamp.processing_ms
+                if spent is None:
+                    spent = round((time.perf_counter() - started) * 1000)
+                headers["date"] = formatdate(stamp.time, usegmt=True)
                 headers["x-request-id"] = request_id
-                headers["openai-processing-ms"] = str(round(spent))
+                headers["openai-processing-ms"] = str(spent)
                 headers["openai-version"] = VERSION
                 headers["x-content-type-options"] = "nosniff"
                 headers["access-control-expose-headers"] = "X-Request-ID"
@@ -60,6 +90,17 @@ class ServiceHeaders:
             if answering:
                 raise  # too late for an answer: the client must see the stream break
             await render(internal(request_id))(scope, receive, send_with_headers)
+
+
+def route_template(scope: Scope) -> str:
+    """The whole path of the route that took a request, its parameters by their names. A route
+    knows its own part of that path only."""
+    route = scope.get("route")
+    own: str | None = getattr(route, "path_format", None)
+    if own is None:
+        return UNMATCHED
+    end = own.format(**scope.get("path_params", {}))
+    return str(scope["path"]).removesuffix(end) + own
 
 
 def _account(scope: Scope) -> dict[str, str]:

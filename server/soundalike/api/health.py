@@ -1,9 +1,12 @@
 """Whether the server lives, and whether it can do its work. Open to everyone."""
 
+from collections.abc import Sequence
+
 from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse
 
 from soundalike.api.service import CurrentService
+from soundalike.runtime.base import Status
 
 router = APIRouter(tags=["Health"])
 
@@ -15,13 +18,21 @@ async def healthz() -> dict[str, str]:
 
 @router.get("/readyz", summary="The engines are ready.")
 async def readyz(service: CurrentService) -> Response:
-    """200 with `ready` once every engine was opened that is opened at start, even if it has left
-    memory since; 503 before and where one of them failed. Models that open with their first
-    request do not count."""
+    """Of the engines that are opened at start:
+
+    - `loading`, 503: one of them has not been ready yet;
+    - `failed`, 503: one of them could not be opened, and is tried again by and by;
+    - `degraded`, 200: all were ready, and one has died since and comes back, by itself or with its
+      next request; 503 where it could not;
+    - `ready`, 200: all were ready, even if they have left memory since.
+
+    A model that opens with its first request counts only where it failed or died: `degraded`.
+    """
     preloaded = {(d.kind, d.id) for d in service.models.deployments if d.preload}
     engines = service.runtime.ready()
-    waiting = {e.state for e in engines if (e.kind, e.id) in preloaded} - {"ready", "unloaded"}
-    status = "failed" if "failed" in waiting else "loading" if waiting else "ready"
+    needed = [engine for engine in engines if (engine.kind, engine.id) in preloaded]
+    status = overall(needed, engines)
+    usable = all(engine.opened and engine.state != "failed" for engine in needed)
     return JSONResponse(
         {
             "status": status,
@@ -29,5 +40,19 @@ async def readyz(service: CurrentService) -> Response:
                 {"id": e.id, "kind": e.kind, "state": e.state, "reason": e.reason} for e in engines
             ],
         },
-        status_code=503 if waiting else 200,
+        status_code=200 if usable else 503,
     )
+
+
+def overall(needed: Sequence[Status], engines: Sequence[Status]) -> str:
+    """One word for how the server stands.
+
+    Args:
+        needed: the engines that it must have to be ready.
+    """
+    new = [engine for engine in needed if not engine.opened]
+    if any(engine.reason for engine in new):  # it stays while it is tried again
+        return "failed"
+    if new:
+        return "loading"
+    return "degraded" if any(engine.reason for engine in engines) else "ready"

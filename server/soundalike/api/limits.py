@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from starlette.requests import Request
 
 from soundalike.errors import RateLimitError
+from soundalike.observation import note_model
 
 OBSERVED_LIMIT = 5000
 OBSERVED_TOKEN_LIMIT = 2_000_000
@@ -79,6 +80,7 @@ def charge(
     Raises:
         RateLimitError: its key has no request left.
     """
+    note_model(model)
     headers = quota_headers(limiter.take(request.state.key, model))
     if characters is not None:
         headers |= token_headers(characters)

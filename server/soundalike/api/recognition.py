@@ -19,6 +19,7 @@ from soundalike.engines.base import TranscriptionJob, VadSettings
 from soundalike.errors import ApiError, UndecodableAudioError
 from soundalike.formats import render
 from soundalike.formats.events import TranscriptEvents, error_frame
+from soundalike.observation import note_text
 from soundalike.transcript import Detected, Segment, Task, Transcript, TranscriptionEvent
 
 MAX_BODY = 25 * 2**20
@@ -38,7 +39,8 @@ async def recognise(request: Request, service: Service, endpoint: Endpoint) -> R
         contract, local = service.models.find_transcription(model, endpoint)
         upload = _uploaded(form, contract)
         asked = transcription_request(contract, model, form.values(), endpoint)
-        job = _job(upload, asked, TASKS[endpoint])
+        job = _job(upload, asked, TASKS[endpoint], contract.max_seconds)
+        note_text("prompt", job.prompt)
         heard = service.runtime.transcribe(local, job)
         events = await stack.enter_async_context(aclosing(_checked(heard, contract, asked)))
         if not asked.stream:
@@ -59,7 +61,9 @@ def _uploaded(form: Form, contract: TranscriptionContract) -> Upload:
     return upload
 
 
-def _job(upload: Upload, asked: TranscriptionRequest, task: Task) -> TranscriptionJob:
+def _job(
+    upload: Upload, asked: TranscriptionRequest, task: Task, max_seconds: float | None
+) -> TranscriptionJob:
     return TranscriptionJob(
         path=upload.path,
         task=task,
@@ -73,6 +77,7 @@ def _job(upload: Upload, asked: TranscriptionRequest, task: Task) -> Transcripti
         keywords=asked.keywords,
         vad=_vad(asked.chunking),
         normalize_loudness=asked.chunking == "auto",
+        max_seconds=max_seconds,
     )
 
 
@@ -93,6 +98,8 @@ async def _checked(
             async for event in events:
                 if isinstance(event, Detected):
                     check_duration(contract, event.duration, asked.chunking)
+                elif isinstance(event, Segment):
+                    note_text("text", event.text)
                 yield event
     except UndecodableAudioError:
         if not contract.lenient:

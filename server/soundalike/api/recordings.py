@@ -1,6 +1,7 @@
 """What consents and custom voices share: the way of a recording from a form to the store, and the
 way of stored ones to a list. The texts of the refusals are chosen: none was recorded."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -14,7 +15,12 @@ from soundalike.api.form import received_form
 from soundalike.api.service import Service
 from soundalike.contracts.uploads import MAX_RECORDING, check_recording, too_large_recording
 from soundalike.contracts.validator import missing_fields
-from soundalike.errors import ContentTooLargeError, InvalidRequestError, NotFoundError
+from soundalike.errors import (
+    ContentTooLargeError,
+    InvalidRequestError,
+    NotFoundError,
+    ServerError,
+)
 from soundalike.store.voices import Recording, Recordings
 
 ROOM_FOR_FIELDS = 2**20
@@ -61,6 +67,21 @@ async def received_recording(
         if service.settings.rules == "service":
             check_recording(file, upload.content_type, upload.name, upload.size)
         yield SentRecording(upload.path, sent)
+
+
+async def kept(recordings: Recordings, sent: SentRecording, **about: str) -> Recording:
+    """What was sent, stored.
+
+    Args:
+        about: as `Recordings.add` takes it.
+
+    Raises:
+        ServerError: the store cannot be written.
+    """
+    try:
+        return await asyncio.to_thread(recordings.add, sent.path, sent.fields["name"], **about)
+    except OSError as error:
+        raise ServerError(f"a recording cannot be stored: {error.strerror}") from error
 
 
 def known_recording(service: Service, recordings: Recordings, noun: str, id_: str) -> Recording:

@@ -15,6 +15,7 @@ from soundalike.contracts.terms import SpeechFormat
 from soundalike.engines.base import SpeechJob
 from soundalike.errors import ApiError
 from soundalike.formats.events import SpeechEvents, error_frame
+from soundalike.observation import note_text
 from soundalike.store.voices import Recording
 
 router = APIRouter(tags=["Audio"])
@@ -51,6 +52,8 @@ async def create_speech(request: Request, service: CurrentService) -> Response:
         speed=asked.speed,
         instructions=asked.instructions,
     )
+    note_text("input", job.text)
+    note_text("instructions", job.instructions)
     async with AsyncExitStack() as stack:
         made = await stack.enter_async_context(aclosing(service.runtime.speak(local, job)))
         audio = await started(request, made)

@@ -1,6 +1,5 @@
 """`/v1/audio/voice_consents`: recordings that allow custom voices to be made."""
 
-import asyncio
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -9,6 +8,7 @@ from fastapi.responses import JSONResponse
 from soundalike.api.bodies import MAX_JSON, json_object
 from soundalike.api.recordings import (
     created_at,
+    kept,
     known_recording,
     listed,
     page_size,
@@ -27,12 +27,7 @@ OBJECT = "audio.voice_consent"
 async def create_voice_consent(request: Request, service: CurrentService) -> Response:
     """Keep a consent that somebody recorded."""
     async with received_recording(request, service, "recording", ("name", "language")) as sent:
-        consent = await asyncio.to_thread(
-            service.consents.add,
-            sent.path,
-            sent.fields["name"],
-            language=sent.fields["language"],
-        )
+        consent = await kept(service.consents, sent, language=sent.fields["language"])
     return JSONResponse(_resource(consent))
 
 

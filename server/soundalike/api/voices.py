@@ -5,7 +5,6 @@ shown is chosen after the schemas for consents. A custom voice does not sound li
 local voice speaks for it.
 """
 
-import asyncio
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -13,6 +12,7 @@ from fastapi.responses import JSONResponse
 
 from soundalike.api.recordings import (
     created_at,
+    kept,
     known_recording,
     listed,
     page_size,
@@ -32,9 +32,7 @@ async def create_voice(request: Request, service: CurrentService) -> Response:
     """Make a voice of a sample, with the consent of whoever speaks in it."""
     async with received_recording(request, service, "audio_sample", ("name", "consent")) as sent:
         consent = known_consent(service, sent.fields["consent"])
-        voice = await asyncio.to_thread(
-            service.voices.add, sent.path, sent.fields["name"], consent=consent.id
-        )
+        voice = await kept(service.voices, sent, consent=consent.id)
     return JSONResponse(_resource(voice))
 
 

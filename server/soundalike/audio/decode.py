@@ -1,6 +1,9 @@
 """Any upload to the mono samples that a recogniser takes."""
 
-from collections.abc import Iterator
+import hashlib
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from fractions import Fraction
 from itertools import chain, groupby
 from pathlib import Path
@@ -11,8 +14,10 @@ import numpy as np
 from av import AudioFrame, AudioResampler, AudioStream, FFmpegError
 from av.container import InputContainer
 
+from soundalike.audio.frames import pcm16
 from soundalike.audio.pcm import RECOGNITION_RATE, Samples
-from soundalike.errors import InvalidRequestError, UndecodableAudioError
+from soundalike.audio.refusals import LONGEST_SECONDS, too_long, undecodable
+from soundalike.transcript import Inspected
 
 # FFmpeg follows a playlist, a concat script or a session description to other files and
 # addresses. An upload must not send it anywhere: only these demuxers may read it, and nothing may
@@ -22,9 +27,12 @@ _PROTOCOLS = "none"
 
 _FULL_SCALE = 2**31
 
-LONGEST_SECONDS = 6 * 3600.0
-"""What a recogniser is given at most: 25 MiB of speech at 9.7 kbit/s, and 1.4 GB as samples. A few
-kilobytes can stand for days of silence."""
+_SHORT = 600
+"""Seconds that a file may claim in its header without its packets being asked."""
+
+_PACKET_SECONDS = 10
+"""What one packet counts for at most before it is decoded: no honest one lasts longer, and a
+damaged one may claim a century."""
 
 
 def decode(
@@ -44,21 +52,116 @@ def decode(
         UndecodableAudioError: nothing in the file could be decoded as sound.
         InvalidRequestError: the audio is longer than `max_seconds`.
     """
+    with path.open("rb") as file:
+        return np.concatenate(list(decoded(file, rate, max_seconds=max_seconds)))
+
+
+def inspect(path: Path) -> Inspected:
+    """What a file is, and the fingerprint of its sound.
+
+    Raises:
+        As `decode`.
+    """
+    with path.open("rb") as file:
+        return inspected(file, max_seconds=LONGEST_SECONDS)
+
+
+def inspected(
+    file: BinaryIO,
+    *,
+    max_seconds: float,
+    on_claim: Callable[[float], None] = lambda _: None,
+) -> Inspected:
+    """As `inspect`, of a file that is open for reading; for the rest as `decoded`."""
+    with _opened(file) as container:
+        name = container.format.name
+    samples, digest = 0, hashlib.sha256()
+    for block in decoded(file, RECOGNITION_RATE, max_seconds=max_seconds, on_claim=on_claim):
+        samples += len(block)
+        digest.update(pcm16(block).tobytes())
+    return Inspected(name, round(samples / RECOGNITION_RATE, 6), digest.hexdigest())
+
+
+def decoded(
+    file: BinaryIO,
+    rate: int,
+    *,
+    max_seconds: float,
+    on_claim: Callable[[float], None] = lambda _: None,
+) -> Iterator[Samples]:
+    """What `decode` returns, block by block, of a file that is open for reading.
+
+    Args:
+        on_claim: told how many seconds the file claims to last, before any is decoded.
+
+    Raises:
+        As `decode`, also after some of the blocks.
+    """
+    heard = False
+    with _checked(file, max_seconds) as (container, claim):
+        on_claim(claim)
+        for block in _mono(_frames(container, max_seconds), rate):
+            if block.size:
+                heard = True
+                yield block
+    if not heard:
+        raise undecodable()
+
+
+@contextmanager
+def _checked(file: BinaryIO, max_seconds: float) -> Iterator[tuple[InputContainer, float]]:
+    """A container that does not claim to be too long, and the seconds that it claims to last.
+
+    The claim saves the time of decoding ten hours to refuse them. It may be a lie, so what really
+    comes is counted all the same.
+    """
+    with _opened(file) as container:
+        claim = (container.duration or 0) / av.time_base
+        if 0 < claim <= _SHORT:
+            yield container, claim
+            return
+        # The header says nothing, or an estimate: its packets know.
+        claim = _claimed(container, max_seconds)
+    with _opened(file) as container:
+        yield container, claim
+
+
+@contextmanager
+def _opened(file: BinaryIO) -> Iterator[InputContainer]:
+    """The container in a file, from its start. Whatever goes wrong with it is the file's fault."""
     options = {"format_whitelist": _DEMUXERS, "protocol_whitelist": _PROTOCOLS}
-    blocks: list[Samples] = []
+    file.seek(0)
     try:
-        with (
-            path.open("rb") as file,
-            av.open(
-                _Upload(file), "r", container_options=options, metadata_errors="ignore"
-            ) as container,
-        ):
-            blocks.extend(_mono(_frames(container, max_seconds), rate))
+        with av.open(
+            _Upload(file), "r", container_options=options, metadata_errors="ignore"
+        ) as container:
+            yield container
     except FFmpegError as error:
-        raise _undecodable() from error
-    if not any(block.size for block in blocks):
-        raise _undecodable()
-    return np.concatenate(blocks)
+        raise undecodable() from error
+
+
+def _claimed(container: InputContainer, max_seconds: float) -> float:
+    """The seconds that the packets claim to last, which takes a thirtieth of decoding them."""
+    stream = _best(container)
+    second = float(1 / stream.time_base) if stream.time_base else 1.0
+    longest = math.ceil(_PACKET_SECONDS * second)
+    # A claim includes what codecs put before and after the sound.
+    limit = math.ceil((1.01 * max_seconds + 1) * second)
+    ticks = 0
+    with suppress(FFmpegError):
+        for packet in container.demux(stream):
+            ticks += min(max(packet.duration or 0, 0), longest)
+            if ticks > limit:
+                declared = (container.duration or 0) / av.time_base
+                raise too_long(max(ticks / second, declared), max_seconds)
+    return ticks / second
+
+
+def _best(container: InputContainer) -> AudioStream:
+    stream = container.streams.best("audio")
+    if not isinstance(stream, AudioStream):
+        raise undecodable()
+    return stream
 
 
 class _Upload:
@@ -77,11 +180,8 @@ class _Upload:
 
 
 def _frames(container: InputContainer, max_seconds: float) -> Iterator[AudioFrame]:
-    stream = container.streams.best("audio")
-    if not isinstance(stream, AudioStream):
-        raise _undecodable()
     seconds = Fraction(0)
-    packets = container.demux(stream)
+    packets = container.demux(_best(container))
     while True:
         try:
             frames = next(packets).decode()
@@ -92,7 +192,7 @@ def _frames(container: InputContainer, max_seconds: float) -> Iterator[AudioFram
         for frame in frames:
             seconds += Fraction(frame.samples, frame.sample_rate)
             if seconds > max_seconds:
-                raise _too_long(max_seconds)
+                raise too_long(float(seconds), max_seconds)
             yield frame
 
 
@@ -116,17 +216,3 @@ def _averaged(block: AudioFrame) -> Samples:
 
 def _kind(frame: AudioFrame) -> tuple[str, str, int]:
     return frame.format.name, frame.layout.name, frame.sample_rate
-
-
-def _undecodable() -> UndecodableAudioError:
-    return UndecodableAudioError(
-        "The audio file could not be decoded or its format is not supported."
-    )
-
-
-def _too_long(max_seconds: float) -> InvalidRequestError:
-    return InvalidRequestError(
-        f"audio duration is longer than {max_seconds:g} seconds "
-        "which is the maximum for this model",
-        code="invalid_value",
-    )

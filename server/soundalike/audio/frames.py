@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 from av import AudioFrame
 
-from soundalike.audio.pcm import Pcm
+from soundalike.audio.pcm import Pcm, Samples
 
 
 def frames(chunks: Iterator[Pcm], rate: int) -> Iterator[AudioFrame]:
@@ -20,6 +20,11 @@ def frames(chunks: Iterator[Pcm], rate: int) -> Iterator[AudioFrame]:
         frame.pts = start
         start += chunk.size
         yield frame
+
+
+def pcm16(samples: Samples) -> Pcm:
+    """Floats in the range -1 to 1 as 16-bit samples; what is beyond is clipped."""
+    return np.clip(np.rint(samples * 32767), -32768, 32767).astype(np.int16)
 
 
 def pcm(frame: AudioFrame) -> Pcm:

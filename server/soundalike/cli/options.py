@@ -60,7 +60,7 @@ def _option(name: str, info: FieldInfo) -> Callable[[Command], Command]:
     elif get_origin(annotation) is Literal:
         attributes["type"] = click.Choice(get_args(annotation))
     elif get_origin(annotation) is tuple:
-        attributes |= {"multiple": True, "metavar": "KEY"}
+        attributes |= {"multiple": True, "metavar": "TEXT"}
     else:
         # The settings validate; the flag only says what to type.
         attributes["metavar"] = getattr(annotation, "__name__", "text").upper()

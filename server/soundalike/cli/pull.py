@@ -40,20 +40,27 @@ def pull(model: str | None, **given: Any) -> None:
 
 
 def pull_missing(settings: Settings) -> None:
-    """Make sure that the weights which answer for OpenAI's ids are there."""
+    """Make sure that the weights which answer for OpenAI's ids are there, and are what they
+    should be. Their bytes are looked at only where they have changed since that was known."""
     if settings.transcription_engine_name != "whisper":
         return
     from soundalike.store.folder import ModelStore
+    from soundalike.store.record import is_verified
 
     name = settings.whisper_model
     with _store_errors():
         store = ModelStore(settings.models)
-        if any(model.id == name for model in store.models()):
+        found = next((model for model in store.models() if model.id == name), None)
+        if found and (found.entry is None or is_verified(found.entry, found.path)):
             return
         from soundalike.store.pull import ensure
+        from soundalike.store.pull import pull as pull_model
 
         with _progress_bar(name) as progress:
-            ensure(store, name, progress, offline=settings.offline)
+            if found and found.entry:  # of the right size, and changed or never verified
+                pull_model(found.entry, store, progress, offline=settings.offline)
+            else:
+                ensure(store, name, progress, offline=settings.offline)
 
 
 @contextmanager

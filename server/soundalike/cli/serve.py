@@ -2,10 +2,12 @@
 
 import asyncio
 import logging
+import os
 import re
 import signal
 import socket
 import sys
+import tempfile
 import textwrap
 from typing import TYPE_CHECKING, Any
 
@@ -16,12 +18,17 @@ from soundalike.cli.options import read_settings, setting_options
 from soundalike.cli.pull import pull_missing
 from soundalike.engines.registry import Kind, UnknownEngineError, find_engine
 from soundalike.errors import ApiError
+from soundalike.keys import is_open_to_others
+from soundalike.logs import log_to_stderr
 from soundalike.runtime.local import LocalRuntime
 from soundalike.served import ServedModels, local_runtime, served_models
 from soundalike.settings import ENV_PREFIX, Settings, is_loopback
 
 if TYPE_CHECKING:
-    import uvicorn
+    from soundalike.cli.web_server import WebServer
+
+
+log = logging.getLogger(__name__)
 
 
 @click.command()
@@ -33,9 +40,9 @@ def serve(**given: Any) -> None:
     """
     settings = read_settings(**given)
     _check(settings)
-    logging.basicConfig(
-        level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
+    log_to_stderr(settings.log_format, settings.log_level, content=settings.log_content)
+    if settings.api_keys_file and is_open_to_others(settings.api_keys_file):
+        log.warning("%s can be read by other users: chmod 600 it", settings.api_keys_file)
     pull_missing(settings)
     listening = _listen(settings)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
@@ -53,11 +60,12 @@ def _check(settings: Settings) -> None:
 
     Raises:
         click.UsageError: strangers could reach a server without keys, or an engine is not known.
+        click.ClickException: there is nowhere to put uploads.
     """
     if not (settings.api_keys or settings.allow_keyless or is_loopback(settings.host)):
         raise click.UsageError(
             f"refusing to listen on {settings.host} without an API key: set --api-keys "
-            f"(or {ENV_PREFIX}API_KEYS), or say --allow-keyless"
+            f"(or {ENV_PREFIX}API_KEYS) or --api-keys-file, or say --allow-keyless"
         )
     engines: dict[Kind, str] = {
         "speech": settings.speech_engine_name,
@@ -68,6 +76,13 @@ def _check(settings: Settings) -> None:
             find_engine(kind, name)
         except UnknownEngineError as error:
             raise click.UsageError(str(error)) from None
+    try:
+        tempfile.gettempdir()  # tries to write there
+    except OSError as error:
+        raise click.ClickException(
+            f"uploads need room for temporary files: {error.strerror}; set TMPDIR to a folder "
+            "that can be written"
+        ) from None
 
 
 def _listen(settings: Settings) -> socket.socket:
@@ -95,48 +110,40 @@ async def _serve(settings: Settings, listening: socket.socket) -> None:
     # processes of their own, while this one loads the web stack in another thread.
     await asyncio.sleep(0.01)
     await asyncio.to_thread(_load_web_stack)
-    server, listens = _server(settings, runtime)
+    server = _web_server(settings, runtime)
     serving = asyncio.create_task(server.serve(sockets=[listening]))
     try:
         await starting
-        await listens.wait()
+        await server.listens.wait()
         if not server.started:
             raise click.ClickException("the server could not start; its log says why")
+        if server.should_exit:
+            return
         host, port = listening.getsockname()[:2]
-        click.echo(banner(settings, models, f"http://{_url_host(host)}:{port}/v1"))
-    except BaseException:
-        server.should_exit = True
-        raise
+        base_url = f"http://{_url_host(host)}:{port}/v1"
+        if settings.log_format == "json":  # a machine reads it
+            log.info("ready at %s", base_url)
+        else:
+            click.echo(banner(settings, models, base_url))
+    except BaseException as error:
+        if not (server.should_exit and isinstance(error, ApiError)):  # not just told to end
+            server.should_exit = True
+            raise
     finally:
         await serving
 
 
 def _load_web_stack() -> None:
     with uncollected():
-        import uvicorn  # noqa: F401
-
-        import soundalike.app  # noqa: F401
+        import soundalike.cli.web_server  # noqa: F401
 
 
-def _server(settings: Settings, runtime: LocalRuntime) -> tuple["uvicorn.Server", asyncio.Event]:
-    """The web server, and what it sets when it listens, or cannot (then it is not `started`)."""
-    import uvicorn
+def _web_server(settings: Settings, runtime: LocalRuntime) -> "WebServer":
+    from soundalike.cli.web_server import WebServer
 
-    from soundalike.app import create_app
-
-    listens = asyncio.Event()
-
-    class Server(uvicorn.Server):
-        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-            try:
-                await super().startup(sockets)
-            finally:
-                listens.set()
-
+    os.environ.setdefault("OTEL_SERVICE_NAME", "soundalike")  # where traces are wanted
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
-    app = create_app(settings, runtime)
-    config = uvicorn.Config(app, log_config=None, ws="none", timeout_graceful_shutdown=30)
-    return Server(config), listens
+    return WebServer(settings, runtime)
 
 
 def _url_host(host: str) -> str:

@@ -23,7 +23,10 @@ AudioFormat = Literal["mp3", "opus", "aac", "flac", "wav", "pcm"]
 
 @dataclass(frozen=True, slots=True)
 class SpeechJob:
-    """Text to be spoken. `language` is an ISO 639-1 code, or None to detect it from the text."""
+    """Text to be spoken. `language` is an ISO 639-1 code, or None to detect it from the text.
+
+    With a `recording`, an audio file, no engine speaks: its sound is encoded instead.
+    """
 
     text: str
     voice: str
@@ -31,6 +34,7 @@ class SpeechJob:
     speed: float = 1.0
     instructions: str | None = None
     language: str | None = None
+    recording: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +63,7 @@ class TranscriptionJob:
         temperature: 0 means to start at 0 and to fall back to higher ones where decoding fails.
         vad: where to cut the recording; None leaves it to the engine.
         normalize_loudness: quiet recordings are made louder and loud ones quieter first.
+        max_seconds: the longest recording taken; None leaves it to the decoder.
     """
 
     path: Path
@@ -73,6 +78,14 @@ class TranscriptionJob:
     keywords: tuple[str, ...] = ()
     vad: VadSettings | None = None
     normalize_loudness: bool = False
+    max_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class InspectionJob:
+    """An uploaded file to be looked into. No engine is asked."""
+
+    path: Path
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, Protocol
 
 from soundalike.engines.base import EngineConfig, SpeechJob, TranscriptionJob, Voice
 from soundalike.engines.registry import Kind
-from soundalike.transcript import TranscriptionEvent
+from soundalike.transcript import Inspected, TranscriptionEvent
 
 State = Literal["stopped", "loading", "ready", "unloaded", "failed"]
 """`unloaded`: was ready, has left memory or died since, and opens again with its next job."""
@@ -49,12 +50,46 @@ class Capabilities:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """How one deployment stands; `reason` says why it failed."""
+    """How one deployment stands.
+
+    Attributes:
+        reason: why it failed, or why it is opened anew.
+        opened: it was ready at least once.
+    """
 
     id: str
     kind: Kind
     state: State
     reason: str | None = None
+    opened: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What one deployment has to do, and what it has done since the server started.
+
+    Attributes:
+        slots: jobs that the engine works on side by side.
+        queue: jobs that may wait beyond those.
+        audio_seconds: spoken or recognised.
+        busy_seconds: for which the engine worked on jobs.
+        real_time_factor: seconds of work for a second of audio in the job that ended last; None
+            before the first.
+        restarts: times that the engine was opened anew after its host had died.
+        pid: of its host, while that is a process of its own.
+    """
+
+    id: str
+    kind: Kind
+    slots: int
+    queue: int
+    running: int = 0
+    queued: int = 0
+    audio_seconds: float = 0.0
+    busy_seconds: float = 0.0
+    real_time_factor: float | None = None
+    restarts: int = 0
+    pid: int | None = None
 
 
 class Runtime(Protocol):
@@ -85,12 +120,24 @@ class Runtime(Protocol):
         """
         ...
 
+    async def inspect(self, model: str, path: Path) -> Inspected:
+        """What an upload is; looked into where the uploads of that model are decoded.
+
+        Raises:
+            UndecodableAudioError: it is no audio.
+        """
+        ...
+
     async def capabilities(self, kind: Kind, model: str) -> Capabilities:
         """What a model can do; opens it where needed."""
         ...
 
     def ready(self) -> tuple[Status, ...]:
         """How every deployment stands."""
+        ...
+
+    def load(self) -> tuple[Load, ...]:
+        """What every deployment has to do."""
         ...
 
     async def close(self) -> None:

@@ -17,17 +17,24 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
-from soundalike.engines.base import EngineConfig, SpeechJob, TranscriptionJob, VadSettings
+from soundalike.engines.base import (
+    EngineConfig,
+    InspectionJob,
+    SpeechJob,
+    TranscriptionJob,
+    VadSettings,
+)
 from soundalike.engines.registry import Kind
 from soundalike.runtime.base import Capabilities
-from soundalike.transcript import Delta, Detected, Segment, TranscriptionEvent
+from soundalike.transcript import Delta, Detected, Inspected, Segment, TranscriptionEvent
 
 if TYPE_CHECKING:
     import asyncio
 
     from pydantic import TypeAdapter
 
-Op = Literal["open", "run", "credit", "cancel", "opened", "item", "done", "failed"]
+Orders = Literal["open", "run", "credit", "cancel", "ping"]
+Answers = Literal["opened", "taken", "item", "done", "failed", "pong"]
 
 MAX_HEADER = 16 * 2**20
 MAX_PAYLOAD = 16 * 2**20
@@ -40,12 +47,14 @@ class BrokenFrameError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One message. To a host: open, run, credit, cancel. From it: opened, item, done, failed.
+    """One message. To a host: open, run, credit, cancel, ping. From it: opened, taken (an engine
+    begins with a job), item, done, failed, pong (for how many seconds its slowest job is stuck).
 
-    `job` is the number of the job concerned, 0 for the host itself.
+    An item of audio has for its value the seconds of audio made so far; `done` has the seconds for
+    which the engine worked. `job` is the number of the job concerned, 0 for the host itself.
     """
 
-    op: Op
+    op: Orders | Answers
     job: int = 0
     value: Any = None
     payload: bytes = b""
@@ -105,7 +114,7 @@ class Opening:
     depth: int
 
 
-Job = SpeechJob | TranscriptionJob
+Job = SpeechJob | TranscriptionJob | InspectionJob
 
 
 @cache
@@ -119,7 +128,7 @@ def _capabilities() -> TypeAdapter[Capabilities]:
 def _events() -> Mapping[str, TypeAdapter[Any]]:
     from pydantic import TypeAdapter
 
-    return {kind.__name__: TypeAdapter(kind) for kind in (Detected, Delta, Segment)}
+    return {kind.__name__: TypeAdapter(kind) for kind in (Detected, Delta, Segment, Inspected)}
 
 
 def dump_opening(opening: Opening) -> Any:
@@ -146,15 +155,19 @@ def load_capabilities(value: Any) -> Capabilities:
 
 def dump_job(job: Job) -> Any:
     fields = asdict(job)
-    if isinstance(job, TranscriptionJob):
-        fields["path"] = str(job.path)
+    for name in ("path", "recording"):
+        if fields.get(name) is not None:
+            fields[name] = str(fields[name])
     return [type(job).__name__, fields]
 
 
 def load_job(value: Any) -> Job:
     name, fields = value
+    if name == InspectionJob.__name__:
+        return InspectionJob(Path(fields["path"]))
     if name == SpeechJob.__name__:
-        return SpeechJob(**fields)
+        recording = fields.pop("recording")
+        return SpeechJob(**fields, recording=Path(recording) if recording else None)
     vad = fields["vad"]
     return TranscriptionJob(
         **fields
@@ -167,11 +180,11 @@ def load_job(value: Any) -> Job:
     )
 
 
-def dump_event(event: TranscriptionEvent) -> Any:
+def dump_event(event: TranscriptionEvent | Inspected) -> Any:
     return [type(event).__name__, asdict(event)]
 
 
-def load_event(value: Any) -> TranscriptionEvent:
+def load_event(value: Any) -> TranscriptionEvent | Inspected:
     name, fields = value
-    event: TranscriptionEvent = _events()[name].validate_python(fields)
+    event: TranscriptionEvent | Inspected = _events()[name].validate_python(fields)
     return event

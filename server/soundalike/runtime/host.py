@@ -4,12 +4,12 @@ Ends when stdin does, so that it never outlives the server, however that ends.
 """
 
 import gc
-import logging
 import os
 import signal
 import sys
 import threading
 
+from soundalike.logs import log_like_the_server
 from soundalike.runtime.frames import Frame, read_frame
 from soundalike.runtime.work import EngineHost
 
@@ -24,7 +24,7 @@ def main() -> None:
     # What a library prints must not get between the frames.
     out = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)
-    logging.basicConfig(format="%(levelname)s: %(name)s: %(message)s", level=logging.WARNING)
+    log_like_the_server()
     writing = threading.Lock()
 
     def emit(frame: Frame) -> None:
@@ -39,7 +39,7 @@ def main() -> None:
         except BrokenPipeError:
             os._exit(0)  # nobody listens any more
 
-    host = EngineHost(emit)
+    host = EngineHost(emit, confined=True)
     while frame := read_frame(sys.stdin.buffer):
         host.handle(frame)
     os._exit(0)  # at once: no step under way is worth waiting for

@@ -8,10 +8,12 @@ until credit comes, so that it holds up nobody else.
 
 import logging
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Generator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
+from soundalike.engines.underway import AbandonedError, Underway
 from soundalike.errors import ApiError, ServerError
 from soundalike.runtime.frames import Frame, Job
 
@@ -30,12 +32,13 @@ class _Ticket:
     number: int
     job: Job
     window: int = WINDOW
-    cancelled: bool = False
+    underway: Underway = field(default_factory=Underway)
     steps: Steps | None = None
+    busy: float = 0.0
 
     @property
     def runnable(self) -> bool:
-        return self.cancelled or self.window > 0
+        return self.underway.abandoned or self.window > 0
 
 
 class Lanes:
@@ -87,12 +90,12 @@ class Lanes:
                 self._changed.notify_all()
 
     def cancel(self, number: int) -> None:
-        """End a job before its next step; one that no lane has taken, at once. It still answers
-        with `done`."""
+        """End a job before its next step, or in the midst of one where its engine comes forward;
+        one that no lane has taken, at once. It still answers with `done`."""
         with self._changed:
             if (ticket := self._tickets.get(number)) is None:
                 return
-            ticket.cancelled = True
+            ticket.underway.abandon()
             if queued := ticket in self._waiting:
                 self._waiting.remove(ticket)
                 del self._tickets[number]
@@ -100,6 +103,12 @@ class Lanes:
                 self._changed.notify_all()
         if queued:
             self._emit(Frame("done", number))
+
+    @property
+    def still(self) -> float:
+        """Seconds for which the job that is stuck the longest in a step has not come forward."""
+        with self._changed:
+            return max((ticket.underway.still for ticket in self._tickets.values()), default=0.0)
 
     def close(self) -> None:
         """Stop after the steps under way, close the engine and wait for every thread."""
@@ -131,7 +140,9 @@ class Lanes:
     def _lane(self) -> None:
         held: deque[_Ticket] = deque()
         while ticket := self._next(held):
-            if self._step(ticket):
+            with ticket.underway.stepping():
+                goes_on = self._step(ticket)
+            if goes_on:
                 held.append(ticket)
             else:
                 with self._changed:
@@ -158,19 +169,24 @@ class Lanes:
         """Take one step; whether the job goes on."""
         assert self._work is not None
         try:
-            if ticket.cancelled:
+            if ticket.underway.abandoned:
                 if ticket.steps:
                     ticket.steps.close()
                 raise StopIteration
             if ticket.steps is None:
+                self._emit(Frame("taken", ticket.number))
                 ticket.steps = self._work(ticket.job)
-            frame = next(ticket.steps)
+            began = time.perf_counter()
+            try:
+                frame = next(ticket.steps)
+            finally:
+                ticket.busy += time.perf_counter() - began
             with self._changed:
                 ticket.window -= frame.cost
             self._emit(replace(frame, job=ticket.number))
             return True
-        except StopIteration:
-            answer = Frame("done", ticket.number)
+        except (StopIteration, AbandonedError):
+            answer = Frame("done", ticket.number, ticket.busy)
         except ApiError as error:
             answer = Frame("failed", ticket.number, error.fields())
         except BaseException:  # a panic of a Rust library is no Exception, and a lane must live

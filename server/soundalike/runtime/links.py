@@ -3,8 +3,9 @@
 import asyncio
 import logging
 import os
+import re
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from typing import Protocol
 
@@ -24,6 +25,9 @@ MALLOC = {
 """How glibc's allocator gives memory back. By itself it keeps what each of a host's threads ever
 used: Whisper base at work on ten recordings then takes 590 MB instead of 390 (mallopt(3))."""
 
+_SECRET = re.compile(r"(KEYS?|TOKEN|SECRET|PASSWORD)$", re.IGNORECASE)
+"""How the names of variables end whose values are nobody else's business."""
+
 GRACE = 2.0
 """Seconds in which a host process may end by itself before it is killed."""
 
@@ -38,6 +42,10 @@ class Link(Protocol):
 
     def send(self, frame: Frame) -> None:
         """Pass a frame on; without effect on a host that is gone."""
+        ...
+
+    def kill(self) -> None:
+        """End the host without its help. Only where it has a process of its own."""
         ...
 
     async def close(self) -> None:
@@ -63,7 +71,7 @@ class ProcessLink:
             *(sys.executable, "-P", "-m", "soundalike.runtime.host"),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
-            env={**MALLOC, **os.environ},
+            env={**MALLOC, **_without_secrets(os.environ)},
         )
         return cls(process, receive)
 
@@ -76,6 +84,10 @@ class ProcessLink:
         if not self._process.stdin.is_closing():
             self._process.stdin.write(frame.encode())
 
+    def kill(self) -> None:
+        with suppress(ProcessLookupError):
+            self._process.kill()
+
     async def close(self) -> None:
         self._receive = _nobody
         assert self._process.stdin is not None
@@ -83,7 +95,7 @@ class ProcessLink:
         # What it still says is read on: asyncio calls a process ended once its pipes are.
         await asyncio.wait({self._reading}, timeout=GRACE)
         if not self._reading.done():
-            self._kill()
+            self.kill()
         await self._reading
 
     async def _read(self) -> None:
@@ -94,15 +106,16 @@ class ProcessLink:
                 self._receive(frame)
         except Exception:
             log.exception("a host is ended that cannot be understood")
-            self._kill()
+            self.kill()
             while await stdout.read(2**16):
                 pass
         await self._process.wait()
         self._receive(None)
 
-    def _kill(self) -> None:
-        with suppress(ProcessLookupError):
-            self._process.kill()
+
+def _without_secrets(environment: Mapping[str, str]) -> dict[str, str]:
+    """What a host may know of it: it reads strangers' files, and has no use for a key."""
+    return {name: value for name, value in environment.items() if not _SECRET.search(name)}
 
 
 def _nobody(frame: Frame | None) -> None:
@@ -125,6 +138,9 @@ class ThreadLink:
 
     def send(self, frame: Frame) -> None:
         self._host.handle(frame)
+
+    def kill(self) -> None:
+        """Does nothing: a thread cannot be ended."""
 
     async def close(self) -> None:
         self._receive = None

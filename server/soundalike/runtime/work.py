@@ -4,13 +4,16 @@ The same code runs in a child process and in a thread of the server; only the wa
 come and go differs.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
-from importlib import import_module
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from soundalike.audio.refusals import LONGEST_SECONDS
+from soundalike.audio.uploads import InlineDecoder, UploadDecoder, upload_decoder
 from soundalike.engines.base import (
     EngineConfig,
+    InspectionJob,
     SpeechEngine,
     SpeechJob,
     TranscriptionEngine,
@@ -30,20 +33,28 @@ from soundalike.runtime.frames import (
 from soundalike.runtime.lanes import Emit, Lanes, Steps, Work
 from soundalike.runtime.memory import Returning
 
-_CODECS = {"speech": "soundalike.audio.encode", "transcription": "soundalike.audio.decode"}
+if TYPE_CHECKING:
+    from soundalike.audio.pcm import Pcm
 
 
 class EngineHost:
-    """The far side of a link: takes frames, emits frames, owns one engine and its lanes."""
+    """The far side of a link: takes frames, emits frames, owns one engine and its lanes.
 
-    def __init__(self, emit: Emit) -> None:
+    Args:
+        confined: decode uploads in processes that hold nothing else.
+    """
+
+    def __init__(self, emit: Emit, *, confined: bool = False) -> None:
         self._emit = emit
+        self._uploads = upload_decoder(confined=confined)
         self._lanes: Lanes | None = None
 
     def handle(self, frame: Frame) -> None:
         """Act on one frame. Never blocks on an engine."""
         if frame.op == "open":
             self._open(load_opening(frame.value))
+        elif frame.op == "ping":
+            self._emit(Frame("pong", value=self._lanes.still if self._lanes else 0.0))
         elif self._lanes is not None:
             if frame.op == "run":
                 self._lanes.submit(frame.job, load_job(frame.value))
@@ -57,17 +68,24 @@ class EngineHost:
             self._lanes.close()
 
     def _open(self, opening: Opening) -> None:
-        openers: dict[str, Callable[[EngineConfig], tuple[Capabilities, Work, Any]]] = {
+        openers: dict[str, Callable[..., tuple[Capabilities, Work, Any]]] = {
             "speech": open_speech,
             "transcription": open_transcription,
         }
+        codecs = {"speech": _load_encoders, "transcription": self._uploads.start}
 
         def open_work() -> tuple[Work, Callable[[], None]]:
-            capabilities, work, engine = openers[opening.kind](opening.config)
+            capabilities, work, engine = openers[opening.kind](opening.config, self._uploads)
             self._emit(Frame("opened", value=dump_capabilities(capabilities)))
-            with suppress(ImportError):  # the first job, which would wait for it, will tell
-                import_module(_CODECS[opening.kind])
-            return work, engine.close
+            # The first job, which would wait for them, will tell.
+            with suppress(ImportError, OSError):
+                codecs[opening.kind]()
+
+            def close() -> None:
+                engine.close()
+                self._uploads.close()
+
+            return work, close
 
         self._lanes = Lanes(
             open_work,
@@ -78,29 +96,64 @@ class EngineHost:
         )
 
 
-def open_speech(config: EngineConfig) -> tuple[Capabilities, Work, SpeechEngine]:
-    """Open a speech engine; its jobs become frames of encoded audio."""
+def _load_encoders() -> None:
+    import soundalike.audio.encode  # noqa: F401
+
+
+def open_speech(
+    config: EngineConfig, uploads: UploadDecoder | None = None
+) -> tuple[Capabilities, Work, SpeechEngine]:
+    """Open a speech engine; its jobs become frames of encoded audio.
+
+    Args:
+        uploads: decodes the recordings that are to be played.
+    """
     engine = speech_engine(config.engine)(config)
+    decoder = uploads or InlineDecoder()
 
     def work(job: Job) -> Steps:
         from soundalike.audio.encode import encode
 
         assert isinstance(job, SpeechJob)
-        for data in encode(engine.synthesize(job), engine.sample_rate, job.format):
-            yield Frame("item", payload=data)
+        recording = job.recording
+        sound = _recorded(recording, engine, decoder) if recording else engine.synthesize(job)
+        spoken = 0
+
+        def counted(pcm: "Pcm") -> "Pcm":
+            nonlocal spoken
+            spoken += len(pcm)
+            return pcm
+
+        for data in encode(map(counted, sound), engine.sample_rate, job.format):
+            yield Frame("item", value=spoken / engine.sample_rate, payload=data)
 
     return Capabilities(engine.languages(), engine.voices()), work, engine
 
 
-def open_transcription(config: EngineConfig) -> tuple[Capabilities, Work, TranscriptionEngine]:
-    """Open a transcription engine; its jobs become frames of transcription events."""
+def _recorded(recording: Path, engine: SpeechEngine, decoder: UploadDecoder) -> Iterator["Pcm"]:
+    from soundalike.audio.frames import pcm16
+
+    yield pcm16(decoder.decode(recording, engine.sample_rate))
+
+
+def open_transcription(
+    config: EngineConfig, uploads: UploadDecoder | None = None
+) -> tuple[Capabilities, Work, TranscriptionEngine]:
+    """Open a transcription engine; its jobs become frames of transcription events.
+
+    Args:
+        uploads: decodes the files of the jobs.
+    """
     engine = transcription_engine(config.engine)(config)
+    decoder = uploads or InlineDecoder()
 
     def work(job: Job) -> Steps:
-        from soundalike.audio.decode import decode
-
+        if isinstance(job, InspectionJob):
+            yield Frame("item", value=dump_event(decoder.inspect(job.path)))
+            return
         assert isinstance(job, TranscriptionJob)
-        for event in engine.transcribe(job, decode(job.path)):
+        longest = min(job.max_seconds or LONGEST_SECONDS, LONGEST_SECONDS)
+        for event in engine.transcribe(job, decoder.decode(job.path, max_seconds=longest)):
             yield Frame("item", value=dump_event(event))
 
     return Capabilities(engine.languages()), work, engine

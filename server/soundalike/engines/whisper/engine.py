@@ -11,6 +11,7 @@ from typing import ClassVar
 from soundalike.audio.loudness import normalized
 from soundalike.audio.pcm import RECOGNITION_RATE, Samples
 from soundalike.engines.base import EngineConfig, TranscriptionJob
+from soundalike.engines.underway import Underway, underway
 from soundalike.engines.whisper.clips import speech_clips
 from soundalike.engines.whisper.listening import Heard, Listening
 from soundalike.engines.whisper.loading import load_model, plan_for
@@ -106,8 +107,9 @@ class WhisperEngine:
         model = self._scoring_model if job.logprobs else self._model
         prompt = self._prompt(job)
         turns = self._slots.turns()
+        between = partial(self._between, underway())
         clips: Iterator[Listening] = (
-            Listening(model, job, prompt, audio, clip, self._slots.give_way)
+            Listening(model, job, prompt, audio, clip, between)
             for clip in speech_clips(audio, job.vad)
         )
         language = ""
@@ -121,6 +123,12 @@ class WhisperEngine:
             if heard.segments:
                 break
         yield from turns.in_order(partial(clip.text, language) for clip in clips)
+
+    def _between(self, job: Underway) -> None:
+        """Between the steps of a clip. Raises what keeps the next one from being taken."""
+        job.come_forward()
+        self._slots.give_way()
+        job.come_forward()
 
     def _prompt(self, job: TranscriptionJob) -> list[int] | None:
         """What the decoder takes for the text before its window, and follows in its spelling."""

@@ -8,13 +8,18 @@ wait behind the clips that others have queued, nor for the end of the one that i
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from itertools import count
 from typing import Any, TypeVar
 
+from soundalike.engines.underway import underway
+
 T = TypeVar("T")
+
+WATCHFUL = 0.25
+"""Seconds between two looks at whether a result is still wanted."""
 
 NEWCOMER_WORKS = 2
 """Of each job, that may go before others: the language of its first clip, and the text of it."""
@@ -108,15 +113,20 @@ class Slots:
 
 
 class Turns:
-    """The works of one job. For one thread."""
+    """The works of one job, the one that is under way where this is made. For one thread.
+
+    Where nobody wants the job any more, its works that are queued are dropped, the wait for those
+    that are being done ends with `AbandonedError`, and these end by themselves with their step.
+    """
 
     def __init__(self, slots: Slots) -> None:
         self._slots = slots
         self._begun = 0
+        self._underway = underway()
 
     def take(self, run: Callable[[], T]) -> T:
         """Wait for a slot and for the result of this work in it; raises what it raises."""
-        return self._submit(run).result()
+        return self._result(self._submit(run))
 
     def in_order(self, works: Iterable[Callable[[], T]]) -> Iterator[T]:
         """The result of each work. Works are taken from `works` ahead of the results that are
@@ -127,12 +137,23 @@ class Turns:
             for work in works:
                 begun.append(self._submit(work))
                 if len(begun) >= 2 * self._slots.number:
-                    yield begun.popleft().result()
+                    yield self._result(begun.popleft())
             while begun:
-                yield begun.popleft().result()
+                yield self._result(begun.popleft())
         finally:
             for future in begun:
                 future.cancel()
+
+    def _result(self, future: Future[T]) -> T:
+        try:
+            while not wait((future,), WATCHFUL).done:
+                if future.running():
+                    self._underway.check()
+                else:  # to wait for one's turn is not to be stuck
+                    self._underway.come_forward()
+        finally:
+            future.cancel()
+        return future.result()
 
     def _submit(self, run: Callable[[], T]) -> Future[T]:
         self._begun += 1

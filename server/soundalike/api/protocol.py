@@ -1,0 +1,87 @@
+"""uvicorn's HTTP protocol, with limits on what a client may keep waiting for it."""
+
+import asyncio
+from typing import Any
+
+import h11
+from starlette.types import Receive, Scope, Send
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
+
+CROWDED = "soundalike.crowded"
+"""Under `scope["extensions"]` where there are more connections than there may be."""
+
+PROGRESS = 1024
+"""Bytes by which a client must come forward that sends on after it was answered."""
+
+
+class LimitedProtocol(H11Protocol):
+    """Ends a connection whose client neither sends the head of a request nor takes its answer.
+
+    uvicorn itself ends those that are idle after an answer. What becomes of a slow body the
+    application decides, see `soundalike.api.patience`.
+
+    Args:
+        patience: seconds between two looks; a client that owed something at one look, and has
+            done nothing for it at the next, is given up. 0 is no limit.
+        most: connections at once, beyond which a request is marked as `CROWDED`; None is no limit.
+    """
+
+    def __init__(
+        self, *args: Any, patience: float = 0, most: int | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self._patience = patience
+        self._most = most
+        self._looking: asyncio.TimerHandle | None = None
+        self._received = 0
+        self._drained = 0
+        self._owed: tuple[Any, ...] | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        if self._most is not None and len(self.connections) > self._most:
+            self._mark_crowded()
+        self._look()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._looking:
+            self._looking.cancel()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        self._received += len(data)
+        super().data_received(data)
+
+    def resume_writing(self) -> None:
+        self._drained += 1
+        super().resume_writing()
+
+    def _mark_crowded(self) -> None:
+        application = self.app
+
+        async def marked(scope: Scope, receive: Receive, send: Send) -> None:
+            scope.setdefault("extensions", {})[CROWDED] = True
+            await application(scope, receive, send)
+
+        self.app = marked
+
+    def _look(self) -> None:
+        owed = self._what_is_owed()
+        if owed is not None and owed == self._owed:
+            self.transport.abort()
+        elif self._patience:
+            self._owed = owed
+            self._looking = self.loop.call_later(self._patience, self._look)
+
+    def _what_is_owed(self) -> tuple[Any, ...] | None:
+        """What the client has still to do, and how far it is with that; None for nothing."""
+        if untaken := self.transport.get_write_buffer_size():
+            return "take", untaken, self._drained
+        cycle: RequestResponseCycle | None = self.cycle
+        if cycle is not None and not cycle.response_complete:
+            return None
+        if self.conn.their_state is h11.SEND_BODY:
+            return "send", self._received // PROGRESS
+        if self.timeout_keep_alive_task is not None:
+            return None
+        return "ask", cycle  # the last one, as long as there is no new one

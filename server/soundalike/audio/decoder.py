@@ -1,0 +1,241 @@
+"""The decoding process: `python -P -m soundalike.audio.decoder SOCKET`. Linux only.
+
+It has imported what decoding takes, and forks for each upload. The child confines itself, decodes
+one file into another one, tells how it went, and ends. This process itself never touches a byte of
+an upload.
+
+An order is one message on the socket (a file descriptor, `SOCK_SEQPACKET`): an `Order` and its
+three files. On the last of them is told, one JSON object a line: `started`; `claim`, the seconds
+that the file claims to last; then `done`, with what was asked for, or `refused` (an error's
+fields), or `failed`. This process adds `ended`, the child's exit status (negative: the signal that
+ended it), and closes the stream. Whoever closes the other end of a stream ends its child.
+"""
+
+import gc
+import io
+import json
+import os
+import selectors
+import signal
+import socket
+import sys
+from contextlib import suppress
+from dataclasses import asdict
+from typing import Any, BinaryIO
+
+from soundalike.audio.confinement import confine
+from soundalike.audio.decode import decoded, inspected
+from soundalike.audio.orders import FILES, MAX_ORDER, Limits, Order
+from soundalike.audio.pcm import RECOGNITION_RATE
+from soundalike.errors import ApiError
+
+_BUFFER = 2**18
+
+
+class Decoder:
+    """Takes orders until the socket that they come from is closed.
+
+    One child is always made ahead. It has touched the memory that decoding takes, which costs a
+    fresh one more time than the fork itself.
+
+    Args:
+        sample: a file of our own to practise on.
+        filtered: whether children give up all system calls but a few.
+    """
+
+    def __init__(self, orders: socket.socket, sample: bytes, *, filtered: bool) -> None:
+        self._orders = orders
+        self._sample = sample
+        self._filtered = filtered
+        self._children: dict[int, socket.socket] = {}
+        self._spare: tuple[int, socket.socket] | None = None
+        self._selector = selectors.DefaultSelector()
+        self._bell, self._rung = socket.socketpair()
+        """What the end of a child rings."""
+
+    def run(self) -> None:
+        for end in (self._bell, self._rung):
+            end.settimeout(0)
+        signal.set_wakeup_fd(self._rung.fileno(), warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        self._selector.register(self._orders, selectors.EVENT_READ)
+        self._selector.register(self._bell, selectors.EVENT_READ)
+        self._spare = self._fork(practised=True)
+        while True:
+            for key, _ in self._selector.select():
+                if key.fileobj is self._bell:
+                    with suppress(BlockingIOError):
+                        self._bell.recv(4096)
+                elif key.fileobj is not self._orders:
+                    # Nothing is sent this way: whoever asked has gone.
+                    self._selector.unregister(key.fileobj)
+                    os.kill(key.data, signal.SIGKILL)
+                elif not self._take_order():
+                    return  # children end with their parent
+            self._bury()
+
+    def _take_order(self) -> bool:
+        data, files, _, _ = socket.recv_fds(self._orders, MAX_ORDER, FILES)
+        if not data:
+            return False
+        telling = socket.socket(fileno=files[2])
+        spare, self._spare = self._spare, None
+        child = self._handed(spare, data, files) or self._handed(
+            self._fork(practised=False), data, files
+        )
+        if child:
+            self._children[child] = telling
+            self._selector.register(telling, selectors.EVENT_READ, child)
+        else:
+            telling.close()  # which tells whoever asked
+        for file in files[:2]:
+            os.close(file)
+        return True
+
+    def _handed(
+        self, child: tuple[int, socket.socket] | None, data: bytes, files: list[int]
+    ) -> int | None:
+        """The child's process id, if it could take the order."""
+        if child is None:
+            return None
+        pid, its_order = child
+        with its_order, suppress(OSError):
+            socket.send_fds(its_order, [data], files)
+            return pid
+        return None
+
+    def _fork(self, *, practised: bool) -> tuple[int, socket.socket] | None:
+        """A child that waits for its order, and the socket on which it does."""
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        try:
+            pid = os.fork()
+        except OSError:
+            ours.close()
+            theirs.close()
+            return None
+        if not pid:
+            try:
+                ours.close()
+                self._forget()
+                if practised:
+                    practise(self._sample)
+                serve(theirs, filtered=self._filtered)
+            finally:
+                os._exit(1)
+        theirs.close()
+        return pid, ours
+
+    def _forget(self) -> None:
+        """In a child: what belongs to its parent, and to other uploads."""
+        signal.set_wakeup_fd(-1)
+        self._selector.close()
+        for held in (self._orders, self._bell, self._rung, *self._children.values()):
+            held.close()
+
+    def _bury(self) -> None:
+        with suppress(ChildProcessError):
+            while (child := os.waitpid(-1, os.WNOHANG))[0]:
+                pid, status = child
+                if (telling := self._children.pop(pid, None)) is None:
+                    continue  # the spare one: who takes an order next finds out
+                with telling:
+                    with suppress(KeyError):
+                        self._selector.unregister(telling)
+                    ended = line(ended=os.waitstatus_to_exitcode(status))
+                    with suppress(OSError):  # who does not read, or has gone, need not know
+                        telling.send(ended, socket.MSG_DONTWAIT)
+                if self._spare is None:
+                    self._spare = self._fork(practised=True)
+
+
+def practise(sample: bytes) -> None:
+    """Decode what is known to be harmless."""
+    for _ in decoded(io.BytesIO(sample), RECOGNITION_RATE, max_seconds=60):
+        pass
+
+
+def serve(its_order: socket.socket, *, filtered: bool) -> None:
+    """Wait for one order in a process that is made for it, carry it out, and end that."""
+    data, files, _, _ = socket.recv_fds(its_order, MAX_ORDER, FILES)
+    if not data:
+        os._exit(0)
+    its_order.close()
+    upload, output, stream = files
+    code = 1
+    try:
+        gc.disable()
+        os.dup2(0, 2)  # /dev/null: nothing that a file brings about may write to the log
+        order = Order.parse(data)
+        with open(upload, "rb") as file, open(output, "wb", _BUFFER) as sink:  # noqa: PTH123
+            confine(order.limits, filtered=filtered)
+            os.write(stream, line(started=True))
+            os.write(stream, line(done=_carried_out(order, file, sink, stream)))
+        code = 0
+    except ApiError as refusal:
+        os.write(stream, line(refused=refusal.fields()))
+    except Exception as failure:
+        os.write(stream, line(failed=f"{type(failure).__name__}: {failure}"[:500]))
+    finally:
+        os._exit(code)
+
+
+def _carried_out(order: Order, file: BinaryIO, sink: BinaryIO, stream: int) -> Any:
+    def on_claim(seconds: float) -> None:
+        os.write(stream, line(claim=seconds))
+
+    if order.task == "inspect":
+        return asdict(inspected(file, max_seconds=order.max_seconds, on_claim=on_claim))
+    for block in decoded(file, order.rate, max_seconds=order.max_seconds, on_claim=on_claim):
+        sink.write(block.data)
+    sink.flush()
+    return None
+
+
+def line(**news: Any) -> bytes:
+    """What is told on a stream."""
+    return json.dumps(news).encode() + b"\n"
+
+
+def silence() -> bytes:
+    """A small WAV file of our own."""
+    import wave
+
+    file = io.BytesIO()
+    with wave.open(file, "wb") as wav:
+        wav.setnchannels(1)
+        wav.setsampwidth(2)
+        wav.setframerate(8000)
+        wav.writeframes(bytes(1600))
+    return file.getvalue()
+
+
+def can_filter(sample: bytes) -> bool:
+    """Whether decoding works with the few system calls that it is left. On a C library that takes
+    others, all uploads would fail."""
+    child = os.fork()
+    if not child:
+        code = 1
+        try:
+            confine(Limits(memory=2**26, cpu_seconds=5, output=0))
+            practise(sample)
+            code = 0
+        finally:
+            os._exit(code)
+    return os.waitpid(child, 0)[1] == 0
+
+
+def main() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # What is imported late is imported now: a child can open nothing.
+    sample = silence()
+    inspected(io.BytesIO(sample), max_seconds=60)
+    gc.collect()
+    gc.freeze()
+    filtered = can_filter(sample)
+    if not filtered:
+        sys.stderr.write("WARNING: decoding is not confined to its system calls here\n")
+    Decoder(socket.socket(fileno=int(sys.argv[1])), sample, filtered=filtered).run()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,75 @@
+"""A job that is being worked on, as whoever works on it sees it.
+
+A lane steps an engine's iterator; one step can take a minute. In the midst of it the engine says
+now and then that it comes forward, and hears whether anybody still wants the result.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+
+class AbandonedError(Exception):
+    """Nobody wants the result of this job any more. The engine lets it pass."""
+
+
+class Underway:
+    """Where one job stands. For any thread.
+
+    Args:
+        clock: seconds, from any start.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._last_sign: float | None = None
+        self.abandoned = False
+
+    def abandon(self) -> None:
+        """Nobody wants it any more."""
+        self.abandoned = True
+
+    def come_forward(self) -> None:
+        """Called between the parts of a long step, and while it waits for its turn.
+
+        Raises:
+            AbandonedError: nobody wants it any more.
+        """
+        if self._last_sign is not None:
+            self._last_sign = self._clock()
+        self.check()
+
+    def check(self) -> None:
+        """Called while others work for it, and may be stuck.
+
+        Raises:
+            AbandonedError: nobody wants it any more.
+        """
+        if self.abandoned:
+            raise AbandonedError
+
+    @contextmanager
+    def stepping(self) -> Iterator[None]:
+        """Meanwhile a step is taken on this thread."""
+        self._last_sign = self._clock()
+        token = _current.set(self)
+        try:
+            yield
+        finally:
+            _current.reset(token)
+            self._last_sign = None
+
+    @property
+    def still(self) -> float:
+        """Seconds since it last came forward; 0 while no step is taken."""
+        last_sign = self._last_sign
+        return 0.0 if last_sign is None else self._clock() - last_sign
+
+
+_current: ContextVar[Underway | None] = ContextVar("underway", default=None)
+
+
+def underway() -> Underway:
+    """The job that is being stepped on this thread; outside of lanes one that nobody abandons."""
+    return _current.get() or Underway()

@@ -1,0 +1,41 @@
+"""How long to wait until something that failed is tried again."""
+
+import time
+from collections.abc import Callable
+
+LONGEST = 60.0
+"""Seconds."""
+
+
+class Backoff:
+    """Twice as long after each failure in a row, up to `LONGEST`.
+
+    Args:
+        clock: seconds, from any start.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._failures = 0
+        self._until = 0.0
+
+    def failed(self, *, by_accident: bool = False) -> None:
+        """Count a failure. The first of a row that happens by accident, such as a kill, is no
+        reason to wait."""
+        self._failures += 1
+        doublings = self._failures - (2 if by_accident else 1)
+        delay = min(LONGEST, 2.0 ** min(doublings, 16)) if doublings >= 0 else 0.0
+        self._until = self._clock() + delay
+
+    def succeeded(self) -> None:
+        self._failures, self._until = 0, 0.0
+
+    @property
+    def failing(self) -> bool:
+        """Whether it failed the last time."""
+        return self._failures > 0
+
+    @property
+    def remaining(self) -> float:
+        """Seconds until it may be tried again."""
+        return max(0.0, self._until - self._clock())

@@ -1,0 +1,86 @@
+"""What the server knows of the jobs of one deployment: of each that it runs, and of all so far."""
+
+import asyncio
+import math
+from typing import Any
+
+from soundalike.runtime.frames import Frame
+from soundalike.runtime.spans import JobSpans
+from soundalike.transcript import Detected
+
+
+class RunningJob:
+    """A job from its submission to its end.
+
+    Attributes:
+        frames: what comes of it, in order.
+        begun: set once the engine has begun with it, or it has ended without.
+        taken: the engine has begun with it.
+        audio: seconds that it has spoken so far, or that its recording has.
+    """
+
+    def __init__(self, deployment: str) -> None:
+        self.frames: asyncio.Queue[Frame] = asyncio.Queue()
+        self.begun = asyncio.Event()
+        self.taken = False
+        self.audio = 0.0
+        self._spans = JobSpans(deployment)
+
+    def receive(self, frame: Frame) -> None:
+        """Take a frame from its host."""
+        self.begun.set()
+        if frame.op == "taken":
+            self.taken = True
+            self._spans.taken()
+            return
+        if frame.op == "item":
+            self.audio = _audio(frame.value) or self.audio
+        else:
+            self.ended()
+        self.frames.put_nowait(frame)
+
+    def ended(self) -> None:
+        """Nothing more comes. A second time is of no effect."""
+        self._spans.ended()
+
+
+class Tally:
+    """Sums over all jobs, ended or broken off.
+
+    Attributes:
+        audio: seconds of audio, spoken or recognised.
+        busy: seconds for which the engine worked on it.
+        factor: seconds of work for a second of audio, in the job that ended last; None before.
+        restarts: how often the engine was opened anew after its host had died.
+    """
+
+    def __init__(self) -> None:
+        self.audio = 0.0
+        self.busy = 0.0
+        self.factor: float | None = None
+        self.restarts = 0
+
+    def add(self, job: RunningJob, last: Frame) -> None:
+        """Count a job that ends with this frame."""
+        self.audio += job.audio
+        if last.op == "done":
+            busy = _seconds(last.value)
+            self.busy += busy
+            if job.audio and busy:
+                self.factor = busy / job.audio
+
+
+def _audio(value: Any) -> float:
+    """Seconds of audio that an item tells of, 0 if it tells of none: of all that was spoken so
+    far, or of the recording that is being recognised."""
+    match value:
+        case [Detected.__name__, {"duration": duration}]:
+            return _seconds(duration)
+        case _:
+            return _seconds(value)
+
+
+def _seconds(value: Any) -> float:
+    """A duration that a host names, which may be taken over and name anything; 0 if it is none."""
+    plain = isinstance(value, int | float) and not isinstance(value, bool)
+    return float(value) if plain and math.isfinite(value) and value > 0 else 0.0

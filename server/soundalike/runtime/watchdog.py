@@ -1,0 +1,73 @@
+"""Notices a host that hangs.
+
+A host answers pings from its main thread, and says in each answer for how long the job that is
+stuck the longest has not come forward. Unanswered pings are counted rather than timed, so that a
+server which was itself held up does not take its own pause for that of a host.
+"""
+
+import asyncio
+import math
+from collections.abc import Callable
+from typing import Any
+
+from soundalike.runtime.frames import Frame
+
+SILENCE = 60.0
+"""Seconds in which a host must answer; its jobs may take longer."""
+
+MISSED = 4
+"""Pings without an answer, after which a host is given up."""
+
+
+class Watchdog:
+    """Watches one link from its opening on.
+
+    Args:
+        patience: seconds in which the engine must open, and in which a job must come forward.
+        ping: sends a frame to the host.
+        give_up: told once why the host is to be killed.
+    """
+
+    def __init__(
+        self, patience: float, ping: Callable[[Frame], None], give_up: Callable[[str], None]
+    ) -> None:
+        self._patience = patience
+        self._ping = ping
+        self._give_up = give_up
+        self._loop = asyncio.get_running_loop()
+        self._interval = min(patience, SILENCE) / MISSED
+        self._unanswered = 0
+        self._opening_until: float | None = self._loop.time() + patience
+        self._timer = self._loop.call_later(self._interval, self._tick)
+
+    def opened(self) -> None:
+        """The engine is open."""
+        self._opening_until = None
+
+    def answered(self, still: Any) -> None:
+        """The host has answered.
+
+        Args:
+            still: seconds for which its slowest job has not come forward.
+        """
+        self._unanswered = 0
+        if isinstance(still, int | float) and not math.isnan(still) and still > self._patience:
+            self._stop(f"a job has made no progress for {self._patience:g} s")
+
+    def stop(self) -> None:
+        """Watch no more."""
+        self._timer.cancel()
+
+    def _tick(self) -> None:
+        if self._unanswered >= MISSED:
+            self._stop("it does not answer")
+        elif self._opening_until is not None and self._loop.time() > self._opening_until:
+            self._stop(f"its engine did not open within {self._patience:g} s")
+        else:
+            self._unanswered += 1
+            self._ping(Frame("ping"))
+            self._timer = self._loop.call_later(self._interval, self._tick)
+
+    def _stop(self, reason: str) -> None:
+        self.stop()
+        self._give_up(reason)

@@ -1,0 +1,1 @@
+"""What an operator sees from outside: the access log, the metrics and the traces."""

@@ -1,0 +1,419 @@
+"""Decoding in processes that hold nothing else: what they may not do, and that they end."""
+
+import io
+import json
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import wave
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+
+from soundalike.audio import confined
+from soundalike.audio.confined import AVAILABLE, ConfinedDecoder
+from soundalike.audio.decode import decode, inspect
+from soundalike.audio.orders import Limits
+from soundalike.audio.uploads import InlineDecoder, upload_decoder
+from soundalike.errors import InvalidRequestError, ServerError, UndecodableAudioError
+
+psutil = pytest.importorskip("psutil")
+pytestmark = pytest.mark.skipif(not AVAILABLE, reason="processes are confined on Linux only")
+
+LONG = 60.0
+"""Seconds to wait for what takes a moment."""
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[ConfinedDecoder]:
+    decoder = ConfinedDecoder()
+    yield decoder
+    decoder.close()
+
+
+@pytest.fixture
+def own() -> Iterator[ConfinedDecoder]:
+    """A decoder that a test may damage."""
+    decoder = ConfinedDecoder()
+    decoder.start()
+    yield decoder
+    decoder.close()
+
+
+def wav(folder: Path, seconds: float, rate: int = 16_000) -> Path:
+    path = folder / "upload.wav"
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(rate)
+        times = np.arange(round(seconds * rate)) / rate
+        file.writeframes((np.sin(2764.6 * times) * 2**13).astype("<i2").tobytes())
+    return path
+
+
+def hours_of_silence(folder: Path, hours: float) -> Path:
+    """In ADTS: one frame of 1024 samples at 8 kHz, over and over."""
+    file = io.BytesIO()
+    with av.open(file, "w", format="adts") as output:
+        stream = output.add_stream("aac", rate=8000, layout="mono")
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 8192), np.int16), "s16", "mono")
+        frame.sample_rate, frame.pts = 8000, 0
+        output.mux([*stream.encode(frame), *stream.encode(None)])
+    data = file.getvalue()
+    frames = []
+    while data:
+        size = (data[3] & 3) << 11 | data[4] << 3 | data[5] >> 5
+        frames.append(data[:size])
+        data = data[size:]
+    path = folder / "hours.aac"
+    path.write_bytes(frames[4] * int(hours * 3600 * 8000 / 1024))
+    return path
+
+
+def family(decoder: ConfinedDecoder) -> list[Any]:
+    """The decoding process and its children."""
+    assert decoder.pid
+    process = psutil.Process(decoder.pid)
+    return [process, *process.children(recursive=True)]
+
+
+def assert_gone(processes: list[Any]) -> None:
+    _, alive = psutil.wait_procs(processes, timeout=LONG)
+    assert [one for one in alive if one.status() != psutil.STATUS_ZOMBIE] == []
+
+
+class Decoding:
+    """A decoding under way on another thread."""
+
+    def __init__(self, work: Callable[[], object]) -> None:
+        self.failure: BaseException | None = None
+
+        def run() -> None:
+            try:
+                work()
+            except BaseException as failure:
+                self.failure = failure
+
+        self.thread = threading.Thread(target=run)
+        self.thread.start()
+
+    def ended(self) -> BaseException | None:
+        self.thread.join(LONG)
+        assert not self.thread.is_alive()
+        return self.failure
+
+
+def busy(decoder: ConfinedDecoder) -> Any:
+    """The child that decodes, once it does: the one that has used time of the processor."""
+    for _ in range(int(LONG * 20)):
+        for child in family(decoder)[1:]:
+            if child.num_fds() and child.rlimit(psutil.RLIMIT_NPROC)[0] == 0:
+                return child
+        threading.Event().wait(0.05)
+    raise AssertionError("nothing is decoded")
+
+
+def test_the_result_is_that_of_decoding_here(shared: ConfinedDecoder, tmp_path: Path) -> None:
+    path = wav(tmp_path, 2.5, 44_100)
+    for rate in (16_000, 24_000):
+        sound = shared.decode(path, rate)
+        assert sound.dtype == np.float32
+        assert np.array_equal(sound, decode(path, rate))
+    sound *= 0.5  # it is the caller's own
+    assert shared.inspect(path) == inspect(path)
+
+
+def test_refusals_are_those_of_decoding_here(shared: ConfinedDecoder, tmp_path: Path) -> None:
+    path = wav(tmp_path, 2.0)
+    with pytest.raises(InvalidRequestError) as confined_refusal:
+        shared.decode(path, max_seconds=1.5)
+    with pytest.raises(InvalidRequestError) as refusal:
+        decode(path, max_seconds=1.5)
+    assert confined_refusal.value.fields() == refusal.value.fields()
+    path.write_bytes(b"no audio")
+    for task in (shared.decode, shared.inspect):
+        with pytest.raises(UndecodableAudioError, match="could not be decoded"):
+            task(path)
+
+
+def test_a_missing_file_is_not_the_clients_mistake(shared: ConfinedDecoder, tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        shared.decode(tmp_path / "never-spooled")
+
+
+def test_uploads_are_decoded_side_by_side(own: ConfinedDecoder, tmp_path: Path) -> None:
+    long = Decoding(lambda: own.decode(hours_of_silence(tmp_path, 5.5)))
+    busy(own)
+    assert len(own.decode(wav(tmp_path, 1.0))) == 16_000
+    assert long.thread.is_alive()
+    processes = family(own)
+    own.close()
+    assert isinstance(long.ended(), ServerError)
+    assert_gone(processes)
+    with pytest.raises(ServerError):
+        own.decode(wav(tmp_path, 1.0))
+
+
+def slow_flac(folder: Path, block: int) -> Path:
+    """One frame of silence at 4 Hz, which 16 kHz makes four thousand times as large."""
+    path = folder / "slow.flac"
+    options = {"frame_size": str(block)}
+    with av.open(str(path), "w") as output:
+        stream = output.add_stream("flac", rate=4, layout="mono", options=options)
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, block), np.int16), "s16", "mono")
+        frame.sample_rate, frame.pts = 4, 0
+        output.mux([*stream.encode(frame), *stream.encode(None)])
+    return path
+
+
+def test_memory_is_limited(tmp_path: Path) -> None:
+    path = slow_flac(tmp_path, 512)
+    decoder = ConfinedDecoder(memory=16 * 2**20)
+    try:
+        with pytest.raises(UndecodableAudioError):
+            decoder.decode(path)
+        assert len(decoder.decode(wav(tmp_path, 1.0))) == 16_000
+    finally:
+        decoder.close()
+
+
+def test_memory_suffices_for_what_is_odd_and_not_for_a_bomb(
+    shared: ConfinedDecoder, tmp_path: Path
+) -> None:
+    assert len(shared.decode(slow_flac(tmp_path, 512))) == pytest.approx(512 * 4000, rel=0.01)
+    bomb = slow_flac(tmp_path, 65_535)
+    assert bomb.stat().st_size < 10_000
+    with pytest.raises(UndecodableAudioError):
+        shared.decode(bomb)
+
+
+def test_processor_time_is_limited(
+    own: ConfinedDecoder,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(confined, "Limits", lambda memory, _, output: Limits(memory, 1, output))
+    with pytest.raises(UndecodableAudioError):
+        own.decode(hours_of_silence(tmp_path, 5.5))
+    assert f"ended {-signal.SIGXCPU}" in caplog.text
+
+
+def test_time_is_limited(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(confined, "PACE", 1e9)
+    decoder = ConfinedDecoder(patience=2.0)
+    monkeypatch.setattr(confined, "Limits", lambda memory, _, output: Limits(memory, 60, output))
+    decoder.start()
+    try:
+        decoder.decode(wav(tmp_path, 1.0))
+        with pytest.raises(UndecodableAudioError):
+            decoder.decode(hours_of_silence(tmp_path, 5.5))
+        assert "took too long" in caplog.text
+        psutil.wait_procs([one for one in family(decoder) if decodes(one)], timeout=LONG)
+        assert not any(decodes(one) for one in family(decoder))
+    finally:
+        decoder.close()
+
+
+def decodes(process: Any) -> bool:
+    try:
+        return bool(process.rlimit(psutil.RLIMIT_NPROC)[0] == 0)
+    except psutil.Error:
+        return False
+
+
+CONFINED = """
+import os, resource, signal, socket, sys, threading
+from soundalike.audio.confinement import confine
+from soundalike.audio.orders import Limits
+file = os.open(sys.argv[1], os.O_RDWR)
+os.fork  # looked up while files can still be opened
+confine(Limits(memory=2**26, cpu_seconds=1, output=1000))
+try:
+    {attempt}
+except (MemoryError, OSError, RuntimeError, ValueError) as error:
+    os.write(1, type(error).__name__.encode())
+else:
+    os.write(1, b"done")
+os._exit(0)
+"""
+
+
+@pytest.mark.parametrize(
+    ("attempt", "outcome"),
+    [
+        ("os.lseek(file, 0, 0); os.read(file, 10)", "done"),
+        ("bytearray(2**20)", "done"),
+        ("bytearray(2**27)", "MemoryError"),
+        ("os.write(file, bytes(1000))", "done"),
+        ("os.pwrite(file, bytes(10), 1000)", "PermissionError"),
+        ("os.lseek(file, 1000, 0); os.write(file, bytes(10))", "OSError"),
+        ("os.open(sys.argv[1], os.O_RDONLY)", "PermissionError"),
+        ("os.unlink(sys.argv[1])", "PermissionError"),
+        ("os.listdir('/')", "PermissionError"),
+        ("socket.socket()", "PermissionError"),
+        ("socket.socket(socket.AF_INET, socket.SOCK_DGRAM)", "PermissionError"),
+        ("os.fork()", "PermissionError"),
+        ("os.execv('/bin/true', ['true'])", "PermissionError"),
+        ("threading.Thread(target=print).start()", "RuntimeError"),
+        ("os.kill(os.getppid(), 0)", "PermissionError"),
+        ("resource.setrlimit(resource.RLIMIT_CPU, (9, 9))", "ValueError"),
+    ],
+)
+def test_a_confined_process_can_do_what_decoding_takes_and_no_more(
+    tmp_path: Path, attempt: str, outcome: str
+) -> None:
+    file = tmp_path / "held"
+    file.write_bytes(b"x")
+    done = subprocess.run(
+        [sys.executable, "-c", CONFINED.format(attempt=attempt), str(file)],
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout == outcome, done.stderr
+    assert file.exists()
+
+
+def test_a_confined_process_that_does_not_stop_is_stopped(tmp_path: Path) -> None:
+    code = CONFINED.format(attempt="while True: pass")
+    done = subprocess.run([sys.executable, "-c", code, str(Path(__file__))], capture_output=True)
+    assert done.returncode == -signal.SIGXCPU
+
+
+def test_a_killed_decoding_fails_alone(own: ConfinedDecoder, tmp_path: Path) -> None:
+    path = hours_of_silence(tmp_path, 5.5)
+    killed = Decoding(lambda: own.decode(path))
+    first = busy(own)
+    first.kill()
+    assert isinstance(killed.ended(), ServerError)
+    pid = own.pid
+    for child in family(own)[1:]:  # the one that waits for its turn, too
+        child.kill()
+    assert len(own.decode(wav(tmp_path, 1.0))) == 16_000
+    assert own.pid == pid
+
+
+def test_a_killed_decoder_fails_what_it_does_and_is_started_again(
+    own: ConfinedDecoder, tmp_path: Path
+) -> None:
+    path = hours_of_silence(tmp_path, 5.5)
+    killed = Decoding(lambda: own.decode(path))
+    busy(own)
+    processes = family(own)
+    processes[0].kill()
+    assert isinstance(killed.ended(), ServerError)
+    assert_gone(processes)
+    assert len(own.decode(wav(tmp_path, 1.0))) == 16_000
+    assert own.pid != processes[0].pid
+
+
+def test_a_decoder_that_hangs_is_replaced(tmp_path: Path) -> None:
+    decoder = ConfinedDecoder(patience=1.0)
+    decoder.start()
+    try:
+        hanging = family(decoder)
+        hanging[0].suspend()
+        with pytest.raises(ServerError):
+            decoder.decode(wav(tmp_path, 1.0))
+        assert_gone(hanging)
+        decoder._patience = LONG
+        assert len(decoder.decode(wav(tmp_path, 1.0))) == 16_000
+    finally:
+        decoder.close()
+
+
+def test_nothing_outlives_the_host(tmp_path: Path) -> None:
+    path = hours_of_silence(tmp_path, 5.5)
+    code = f"""
+import threading
+from soundalike.audio.confined import ConfinedDecoder
+from pathlib import Path
+decoder = ConfinedDecoder()
+threading.Thread(target=decoder.decode, args=(Path({str(path)!r}),)).start()
+while not decoder.pid: pass
+print(decoder.pid, flush=True)
+"""
+    host = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    assert host.stdout
+    with host.stdout:
+        zygote = psutil.Process(int(host.stdout.readline()))
+        while not any(decodes(child) for child in zygote.children()):
+            threading.Event().wait(0.05)
+        processes = [zygote, *zygote.children()]
+        host.kill()
+        host.wait(LONG)
+    assert_gone(processes)
+
+
+def test_no_descriptor_is_left_open(shared: ConfinedDecoder, tmp_path: Path) -> None:
+    def descriptors() -> int:
+        return int(psutil.Process().num_fds())
+
+    path = wav(tmp_path, 0.2)
+    shared.decode(path)
+    before, theirs = descriptors(), psutil.Process(shared.pid).num_fds()
+    for _ in range(20):
+        shared.decode(path)
+        with pytest.raises(InvalidRequestError):
+            shared.decode(path, max_seconds=0.1)
+    assert descriptors() == before
+    assert psutil.Process(shared.pid).num_fds() <= theirs + 2  # who ended last, and who is next
+
+
+def line(**told: Any) -> bytes:
+    return json.dumps(told).encode() + b"\n"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"no json\n",
+        b"5\n",
+        b"{}\n",
+        b"[" * 10_000 + b"\n",
+        b"\xff\xfe\n",
+        b"x" * 100_000,
+        line(claim="long") + line(ended=-11),
+        line(claim=float("nan")) + line(ended=1),
+        line(failed="ValueError: \n2026-01-01 INFO all is well"),
+        line(refused=[]),
+        line(refused={"kind": []}),
+        line(refused=ServerError("made up").fields()),
+        line(surprise=True),
+        line(claim=1) * 2,
+    ],
+)
+def test_whatever_a_decoding_process_says_is_the_clients_mistake(
+    said: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    ours, theirs = socket.socketpair()
+    with ours:
+        with theirs:
+            theirs.sendall(said)
+        with pytest.raises(UndecodableAudioError):
+            ConfinedDecoder()._outcome(ours, 60)
+    assert all("\n" not in record.getMessage() for record in caplog.records)
+
+
+def test_a_claim_earns_no_more_than_the_longest_audio_would(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        theirs.sendall(line(started=True) + line(claim=1e12))
+        monkeypatch.setattr(confined, "PACE", 600.0)
+        with pytest.raises(TimeoutError):  # after a tenth of a second, not of an aeon
+            ConfinedDecoder(patience=0.0001)._outcome(ours, 60)
+
+
+def test_hosts_confine_and_threads_do_not() -> None:
+    assert isinstance(upload_decoder(confined=True), ConfinedDecoder)
+    assert isinstance(upload_decoder(confined=False), InlineDecoder)

@@ -1,0 +1,182 @@
+"""Which requests fail, and what the options of a fault do."""
+
+import random
+from typing import Any
+
+import pytest
+
+from soundalike.errors import InvalidRequestError
+from soundalike.fixture.exchange import Exchange
+from soundalike.fixture.faults import FAULTS, Faults, fault, fault_of_header
+from soundalike.fixture.faults.corrupt_audio import CorruptAudio
+from soundalike.fixture.faults.garbage import Garbage
+from soundalike.fixture.faults.latency import Latency
+from soundalike.fixture.faults.sse_cut import SseCut
+from soundalike.fixture.faults.truncate import Truncate
+
+
+def request(header: str | None = None, **fields: Any) -> Exchange:
+    headers = {"x-soundalike-fault": header} if header else {}
+    return Exchange(
+        id="req_1",
+        number=1,
+        scope="default",
+        endpoint="speech",
+        method="POST",
+        path="/v1/audio/speech",
+        headers=headers,
+        fields=fields,
+    )
+
+
+def taken(faults: Faults, count: int, header: str | None = None) -> list[str | None]:
+    met = (faults.take(request(header, model="tts-1")) for _ in range(count))
+    return [one.kind if one else None for one in met]
+
+
+def test_a_fault_is_met_so_many_times_after_so_many() -> None:
+    faults = Faults()
+    active = faults.add(fault("hang", {"skip": 1, "times": 2}))
+    assert faults.unused() == [active]
+    assert taken(faults, 5) == [None, "hang", "hang", None, None]
+    assert (active.uses, active.spent, faults.unused()) == (2, True, [])
+
+
+def test_a_fault_is_met_by_requests_that_match() -> None:
+    faults = Faults()
+    faults.add(fault("hang", {"match": {"model": "gpt-*"}, "times": 1}))
+    assert taken(faults, 1) == [None]
+    assert faults.take(request(model="gpt-4o-mini-tts")) is not None
+
+
+def test_the_oldest_fault_comes_first() -> None:
+    faults = Faults()
+    faults.add(fault("hang", {"times": 1}))
+    faults.add(fault("reset", {}))
+    assert taken(faults, 3) == ["hang", "reset", "reset"]
+
+
+def test_a_seed_decides_which_requests_fail() -> None:
+    def pattern(seed: int) -> list[str | None]:
+        faults = Faults(seed)
+        faults.add(fault("hang", {"probability": 0.5}))
+        return taken(faults, 40)
+
+    assert pattern(1) == pattern(1)
+    assert pattern(1) != pattern(2)
+    assert {None, "hang"} == set(pattern(1))
+
+
+def test_a_fault_of_probability_zero_is_never_met() -> None:
+    faults = Faults()
+    faults.add(fault("hang", {"probability": 0}))
+    assert taken(faults, 20) == [None] * 20
+
+
+def test_requests_with_the_same_header_are_counted_together() -> None:
+    faults = Faults()
+    assert taken(faults, 3, "reset; times=2") == ["reset", "reset", None]
+    assert taken(faults, 1, "reset; times=1") == ["reset"]
+    assert faults.all() == []
+    faults.clear()
+    assert taken(faults, 1, "reset; times=2") == ["reset"]
+
+
+def test_a_header_comes_before_the_faults_of_the_scope() -> None:
+    faults = Faults()
+    faults.add(fault("hang", {}))
+    assert taken(faults, 2, "reset; times=1") == ["reset", "hang"]
+
+
+def test_a_header_gives_options_of_every_type() -> None:
+    given = fault_of_header(
+        "status; status=429 ;retry_after_ms=5.5; should_retry=false; message=No. = No; code=404; "
+        'match={"endpoint": "speech"};'
+    )
+    assert given == fault(
+        "status",
+        {
+            "status": 429,
+            "retry_after_ms": 5.5,
+            "should_retry": False,
+            "message": "No. = No",
+            "code": "404",
+            "match": {"endpoint": "speech"},
+        },
+    )
+
+
+@pytest.mark.parametrize(
+    ("header", "param"),
+    [
+        ("explode", "kind"),
+        ("", "kind"),
+        ("hang; seconds=3", "seconds"),
+        ("status; status=99", "status"),
+        ("truncate; share=1", "share"),
+        ("reset; times=0", "times"),
+        ("reset; match=speech", "match"),
+        ('reset; match={"colour": "red"}', "match.colour"),
+        ("wrong_content_type; content_type= ", "content_type"),
+    ],
+)
+def test_what_is_no_fault_is_refused(header: str, param: str) -> None:
+    with pytest.raises(InvalidRequestError) as refused:
+        fault_of_header(header)
+    assert refused.value.param == param
+
+
+def test_every_fault_does_without_options() -> None:
+    assert {fault(kind, {}).kind for kind in FAULTS} == set(FAULTS)
+
+
+@pytest.mark.parametrize(
+    ("options", "size"),
+    [({}, 5), ({"share": 0.3}, 3), ({"after_bytes": 2}, 2), ({"after_bytes": 99}, 9)],
+)
+def test_a_body_is_cut_and_never_whole(options: dict[str, Any], size: int) -> None:
+    body = b"0123456789"
+    assert Truncate(**options).part(body) == body[:size]
+    assert Truncate(**options).part(b"") == b""
+
+
+def test_latency_follows_its_distribution() -> None:
+    chance = random.Random(7)
+    assert Latency(seconds=3).delay(chance) == 3
+    uniform = Latency(seconds=1, distribution="uniform", spread=0.2)
+    times = [uniform.delay(chance) for _ in range(200)]
+    assert 0.8 <= min(times) < 0.85 < 1.15 < max(times) <= 1.2
+    lognormal = Latency(seconds=1, distribution="lognormal", spread=0.5)
+    times = sorted(lognormal.delay(chance) for _ in range(401))
+    assert 0.8 < times[200] < 1.25
+    assert times[-1] > 2
+    assert Latency(seconds=0, distribution="lognormal").delay(chance) == 0
+
+
+def test_damage_is_the_same_every_time_and_spread_evenly() -> None:
+    audio = bytes(range(256)) * 40
+    damaged = CorruptAudio().damaged(audio)
+    assert damaged == CorruptAudio().damaged(audio)
+    assert len(damaged) == len(audio)
+    assert damaged[:64] == audio[:64]
+    wrong = [place for place, (a, b) in enumerate(zip(audio, damaged, strict=True)) if a != b]
+    assert len(wrong) == pytest.approx(len(audio) / 10, rel=0.05)
+    assert wrong[0] == 64
+    assert wrong[-1] > len(audio) - 700
+    everything = CorruptAudio(share=1, intact=0).damaged(audio)
+    assert all(a != b for a, b in zip(audio, everything, strict=True))
+
+
+def test_garbage_is_the_same_every_time() -> None:
+    assert Garbage().data() == Garbage().data()
+    assert len(Garbage(size=5).data()) == 5
+    assert Garbage().data().startswith(b"\0")
+
+
+def test_a_stream_is_cut_before_the_events_that_close_it() -> None:
+    events = [b'data: {"type":"transcript.text.delta","delta":"%d"}\r\n\r\n' % n for n in range(3)]
+    closing = b'data: {"type":"transcript.text.done","text":"0"}\r\n\r\ndata: [DONE]\r\n\r\n'
+    body = b"".join(events) + closing
+    assert SseCut(events=2).begun(body) == b"".join(events[:2])
+    assert SseCut(events=9).begun(body) == b"".join(events)
+    assert SseCut(events=0).begun(body) == b""
