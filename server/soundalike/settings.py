@@ -5,6 +5,7 @@ its name in capitals behind `SOUNDALIKE_`. A flag wins over a variable, a variab
 """
 
 import ipaddress
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -151,6 +152,16 @@ class Settings(BaseSettings):
         given = [value] if isinstance(value, str) else value
         parts = (part.strip() for text in given for part in str(text).split(","))
         return tuple(part for part in parts if part)
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _check_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in origins:
+            if origin not in ("*", "null") and not re.fullmatch(
+                r"[a-z][a-z0-9+.-]*://[^/?#]+", origin
+            ):
+                raise ValueError("Input should be origins such as https://app.example")
+        return origins
 
     @model_validator(mode="after")
     def _read_keys_file(self) -> Self:

@@ -67,6 +67,12 @@ def test_pages_of_allowed_origins_may_read_answers_and_errors(open_api: Any) -> 
     assert api.get("/healthz", headers={"origin": "https://other.example"}).status_code == 403
 
 
+@pytest.mark.parametrize("origin", ["https://app.example/", "app.example", "https://", "//a"])
+def test_what_no_browser_sends_as_an_origin_is_refused_at_the_start(origin: str) -> None:
+    with pytest.raises(ValueError, match="should be origins"):
+        Settings(cors_origins=("*", origin))
+
+
 def test_an_unforeseen_error_is_readable_by_allowed_pages_too(
     open_api: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

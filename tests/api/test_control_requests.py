@@ -285,3 +285,23 @@ def test_a_strict_scope_without_stubs_has_near_misses_without_any(control: Any) 
     (told,) = control("GET", "/near-misses").json()["near_misses"]
     assert (told["nearest"], told["mismatches"]) == (None, [])
     assert told["request"]["status"] == 400
+
+
+def test_the_fields_that_a_journal_keeps_are_bounded() -> None:
+    journal = Journal(most_fields=1000)
+    for number in range(1, 11):
+        fields = {"input": "x" * 300}
+        exchange = Exchange(f"req_{number}", number, "test", "speech", "POST", "/v1", fields=fields)
+        exchange.body_bytes = 300
+        journal.add(exchange)
+    assert [one.number for one in journal.all()] == [8, 9, 10]
+    journal.clear()
+    huge = Exchange("req_huge", 1, "test", "speech", "POST", "/v1", fields={"input": "x" * 2000})
+    huge.body_bytes = 2000
+    journal.add(huge, era=1)
+    assert [one.id for one in journal.all()] == ["req_huge"]
+
+
+def test_a_field_of_json_is_matched_as_it_is_written(control: Any) -> None:
+    control.speak("Hi.", extra=True)
+    assert numbers(control("GET", "/requests?fields[extra]=true")) == [1]

@@ -446,3 +446,20 @@ def test_a_server_stops_whoever_still_waits(
         served.stop()
         assert not served.thread.is_alive()
         assert received(connection).end in ("closed", "reset")
+
+
+def test_an_answer_is_journalled_before_its_last_byte_leaves(served: Served) -> None:
+    scope = served.scope()
+    scope.faults.add(fault("drip", {"size": 1000, "seconds": 0.2}))
+    with connected(served) as connection:
+        connection.sendall(request(scope, None, headers=""))
+        got = Received()
+        while b"content-length: " not in got.head or len(got.body) < _length(got.head):
+            got.data += connection.recv(2**16)
+        (exchange,) = scope.journal.all()
+    assert exchange.complete
+    assert exchange.response_bytes == len(got.body)
+
+
+def _length(head: bytes) -> int:
+    return int(head.partition(b"content-length: ")[2].split()[0])

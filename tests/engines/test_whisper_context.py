@@ -212,3 +212,21 @@ def test_words_have_times_from_the_window_that_they_were_read_in(
     assert [(word.word, word.start) for segment in widened for word in segment.words] == [
         (word.word, word.start) for segment in full for word in segment.words
     ]
+
+
+def test_each_temperature_is_a_step(
+    plain: WhisperModel, shared_audio: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(context, "MOST_COMPRESSION", 0.0)
+    audio = decode(shared_audio / "librivox-0880.wav")
+    steps = [0, 0]
+    for place, temperatures in enumerate(((0.0,), (0.0, 0.0, 0.0))):
+
+        def step(place: int = place) -> None:
+            steps[place] += 1
+
+        segments, _ = ClipWhisper(plain, step).transcribe(
+            audio, language="en", compression_ratio_threshold=0.0, temperature=temperatures
+        )
+        assert list(segments)
+    assert steps == [4, 6]

@@ -321,3 +321,21 @@ def test_a_temperature_above_zero_samples(
     runs = [segments_of(list(engine.transcribe(job, audio))) for _ in range(4)]
     assert {segment.temperature for run in runs for segment in run} == {1.0}
     assert len({tuple(segment.tokens for segment in run) for run in runs}) > 1
+
+
+def test_a_language_that_is_given_takes_no_turn(
+    engine: WhisperEngine, speech: Callable[[str], Samples], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken = list[Any]()
+    submit = engine._slots.submit
+
+    def watched(run: Callable[[], Any], *, new: bool = False) -> Any:
+        taken.append(run)
+        return submit(run, new=new)
+
+    monkeypatch.setattr(engine._slots, "submit", watched)
+    audio = speech("librivox-0880.wav")
+    for job in (replace(JOB, language="en"), replace(JOB, languages=("en",))):
+        taken.clear()
+        assert segments_of(list(engine.transcribe(job, audio)))
+        assert len(taken) == 1

@@ -105,8 +105,13 @@ class Subject:
 
     def held(self) -> Held:
         """Once it does not change any more: helpers that are made ahead come a moment later."""
-        looks = [self._held()]
-        _wait_until(lambda: looks.append(self._held()) or looks[-10:] == looks[-1:] * 10)
+        looks: list[Held] = []
+
+        def settled() -> bool:
+            looks.append(self._held())
+            return looks[-10:] == looks[-1:] * 10
+
+        _wait_until(settled)
         return looks[-1]
 
     def _held(self) -> Held:

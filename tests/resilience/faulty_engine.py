@@ -1,7 +1,8 @@
 """Engines that fail on demand. Installed for a server under test by `conftest.py`.
 
-What a speech job does is told by its text: `steps=N pause=S hang spin die refuse`. How opening goes is
-told by a file, one word for each opening, the last one for all that follow: `ok fail hang die`.
+What a speech job does is told by its text: `name= steps= pause= samples= hang spin die`. How its
+opening goes is told by a file, one word for each, the last one for all that follow: `ok fail hang
+die`.
 """
 
 import os

@@ -53,10 +53,9 @@ def test_a_client_that_goes_while_queued_frees_its_place_and_never_begins(
 ) -> None:
     """All 64 places of the engine are taken, and the one to wait in as well."""
     with subject("--queue", "1") as running:
-        clients = [ask(running, f"name=r{n} steps=100000 pause=0.05 samples=1") for n in range(64)]
+        clients = [ask(running, "name=held steps=100000 samples=24000") for n in range(64)]
         try:
-            for n in range(64):
-                running.wait_told(f"begin r{n}")
+            running.wait_told("begin held", 64)
             queued = ask(running, "name=queued")
             wait_until(lambda: running.speak("steps=1").status_code == 503)
             queued.close()

@@ -71,7 +71,7 @@ def failing_engines(
         over = threading.Event()
 
         def kill() -> None:
-            while not over.wait(0.05) and _failures(server.output[before:]) < times:
+            while not over.wait(0.25) and _failures(server.output[before:]) < times:
                 kill_hosts(server)
 
         killing = threading.Thread(target=kill)
@@ -86,7 +86,7 @@ def failing_engines(
 
 
 def _failures(lines: list[str]) -> int:
-    return sum('HTTP/1.1" 500' in line for line in lines)
+    return sum(re.search(r" 500 (\S+ )?in ", line) is not None for line in lines)
 
 
 class NodeSdk(Protocol):

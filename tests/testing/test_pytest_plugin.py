@@ -257,3 +257,43 @@ def test_workers_have_a_server_each(pytester: pytest.Pytester) -> None:
     servers = sorted(path.name for path in pytester.path.glob("gw*"))
     assert [name[:3] for name in servers] == ["gw0", "gw1"]
     assert servers[0][4:] != servers[1][4:]
+
+
+def test_a_test_that_is_run_again_begins_anew(pytester: pytest.Pytester) -> None:
+    pytester.makeconftest(
+        """
+        import urllib.request
+        from _pytest.runner import runtestprotocol
+
+        late = []
+
+        def pytest_runtest_protocol(item, nextitem):
+            if item.name == "test_other":
+                return None
+            runtestprotocol(item, nextitem=nextitem, log=False)
+            for url in late:
+                urllib.request.urlopen(urllib.request.Request(
+                    f"{url}/models", headers={"authorization": "Bearer sk-test"}
+                )).close()
+            item._initrequest()
+            runtestprotocol(item, nextitem=nextitem)
+            return True
+        """
+    )
+    pytester.makepyfile(
+        """
+        from conftest import late
+
+        def test_again(soundalike):
+            assert not soundalike.requests
+            soundalike.transcriptions.stub("never asked for")
+            late.append(soundalike.url)
+            assert len(late) == 2
+
+        def test_other():
+            pass
+        """
+    )
+    result = run(pytester)
+    result.assert_outcomes(passed=2, errors=1)
+    result.stdout.fnmatch_lines(["- stub-1 answered nothing: *never asked for*"])

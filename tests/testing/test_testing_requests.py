@@ -144,3 +144,35 @@ def test_recording_and_replaying(
         scope.record(tmp_path, "sometimes")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="upstream"):
         scope.record(tmp_path, upstream="nowhere")
+
+
+def test_a_client_that_gave_up_is_seen_at_once(
+    scope: Soundalike, client: openai.OpenAI, clip: bytes
+) -> None:
+    scope.fault("latency", seconds=60)
+    for number in range(1, 21):
+        with pytest.raises(openai.APITimeoutError):
+            client.with_options(timeout=0.02).models.list()
+        assert len(scope.requests) == number
+        scope.verify(number)
+
+
+def test_a_request_from_before_a_reset_is_forgotten(
+    scope: Soundalike, client: openai.OpenAI
+) -> None:
+    scope.fault("latency", seconds=60)
+    asking = client.with_options(timeout=2)
+
+    def give_up() -> None:
+        with pytest.raises(openai.APITimeoutError):
+            asking.models.list()
+
+    thread = threading.Thread(target=give_up)
+    thread.start()
+    while not scope._scope.faults.all()[0].uses:
+        threading.Event().wait(0.001)
+    scope.reset()
+    speak(client)
+    thread.join()
+    assert scope._scope.journal.settle(10)
+    assert [(request.number, request.endpoint) for request in scope.requests] == [(1, "speech")]

@@ -125,6 +125,16 @@ def test_a_recording_for_speech(
         (("a",), {"endpoint": "speech"}, "no condition 'endpoint'"),
         (("a",), {"model": 7}, "model: Input should be a valid string, got 7"),
         (("a",), {"times": 0}, "times: Input should be greater than or equal to 1, got 0"),
+        (("a",), {"seconds": (3, 1)}, "the least is more than the most"),
+        (("a",), {"seconds": float("nan")}, "finite number"),
+        ((), {"segments": "abc"}, "segments: expected a list, got 'abc'"),
+        ((), {"conversation": ["AB"]}, "a turn of a conversation is .*, got 'AB'"),
+        ((), {"conversation": [{"speaker": "A", "text": "a"}]}, "a turn of a conversation is"),
+        ((), {"segments": [("a", 0, float("inf"))]}, "end: .* finite number"),
+        ((), {"segments": [("a", 2, 1)]}, "the end is before the start"),
+        ((), {"words": [("a", 2, 1)]}, "the end is before the start"),
+        (("\ud800",), {}, "half of a surrogate pair"),
+        (("a",), {"detected_language": "klingon"}, "language: "),
         ((), {"segments": [("a", 1)]}, "a segment is a text, its start and its end"),
         ((), {"segments": [{"txt": "a"}]}, "text: Field required"),
         ((), {"words": [("a", -1, 2)]}, "start: Input should be greater than or equal to 0"),
@@ -155,3 +165,86 @@ def test_a_wrong_recording_is_refused_at_once(
 ) -> None:
     with pytest.raises(error, match=text):
         scope.speech.stub(audio)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "One. Two? Three!",
+        "...and so on",
+        "?!",
+        "It is 1.5 m.  Not more.",
+        "A line.\n\nAnother.",
+        "[laughs] 日本語。テスト。",
+        "",
+    ],
+)
+def test_a_text_comes_as_it_was_given(
+    scope: Soundalike, client: openai.OpenAI, clip: bytes, text: str
+) -> None:
+    scope.transcriptions.stub(text)
+    assert heard(client, clip).text == text
+    events = list(heard(client, clip, model="gpt-4o-transcribe", stream=True))
+    assert events[-1].text == text
+    assert "".join(event.delta for event in events[:-1]) == text
+
+
+def test_a_text_has_a_segment_for_each_sentence(
+    scope: Soundalike, client: openai.OpenAI, clip: bytes
+) -> None:
+    scope.transcriptions.stub("It is 1.5 m. Really? Yes!")
+    answer = heard(client, clip, response_format="verbose_json")
+    assert [part.text for part in answer.segments] == [" It is 1.5 m.", " Really?", " Yes!"]
+    assert answer.segments[0].start == 0
+    assert answer.segments[-1].end == pytest.approx(answer.duration, abs=0.01)
+
+
+def test_a_condition_is_met_by_itself(
+    scope: Soundalike, client: openai.OpenAI, clip: bytes
+) -> None:
+    scope.transcriptions.stub("found", file_name="take[1].wav", prompt="[laughs] Really?")
+    assert heard(client, clip, "take[1].wav", prompt="[laughs] Really?").text == "found"
+
+
+def test_of_several_files_the_one_that_is_transcribed_counts(
+    scope: Soundalike, client: openai.OpenAI, clip: bytes
+) -> None:
+    scope.transcriptions.stub("found", file_name="hi.wav", seconds=(0.1, 10))
+    form = {
+        "notes": ("notes.txt", b"no audio"),
+        "model": (None, b"whisper-1"),
+        "file": ("hi.wav", clip),
+        "more": ("more.txt", b"nor this"),
+    }
+    answer: dict[str, Any] = client.post(
+        "/audio/transcriptions",
+        cast_to=dict[str, Any],
+        files=form,
+        options={"headers": {"content-type": "multipart/form-data"}},
+    )
+    assert answer["text"] == "found"
+    assert scope.requests[0].body == clip
+
+
+def test_times_that_are_given_are_kept(
+    scope: Soundalike, client: openai.OpenAI, clip: bytes
+) -> None:
+    turns = [("A", "Shall we", 0.125, 0.5), ("B", "Please", 0.375, 0.625)]
+    scope.transcriptions.stub(conversation=turns)
+    answer = heard(
+        client,
+        clip,
+        model="gpt-4o-transcribe-diarize",
+        response_format="diarized_json",
+        chunking_strategy="auto",
+    )
+    assert [(part.start, part.end) for part in answer.segments] == [(0.125, 0.5), (0.375, 0.625)]
+
+
+def test_words_that_are_blank_are_none(
+    scope: Soundalike, client: openai.OpenAI, clip: bytes
+) -> None:
+    scope.transcriptions.stub(words=[("hello", 0, 0.25), (" ", 0.25, 0.5), ("world", 0.5, 0.75)])
+    answer = heard(client, clip, response_format="verbose_json", timestamp_granularities=["word"])
+    assert answer.text == "hello world"
+    assert [(word.word, word.end) for word in answer.words] == [("hello", 0.25), ("world", 0.75)]

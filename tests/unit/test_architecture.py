@@ -30,7 +30,7 @@ ALLOWED: dict[str, set[str]] = {
         *("settings", "store", "telemetry", "transcript"),
     },
     "fixture": {
-        *("api", "contracts", "engines", "errors", "formats", "languages", "runtime"),
+        *("api", "audio", "contracts", "engines", "errors", "formats", "languages", "runtime"),
         *("settings", "transcript"),
     },
     "app": {"api", "fixture", "runtime", "served", "settings", "store", "telemetry"},

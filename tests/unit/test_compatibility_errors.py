@@ -59,8 +59,8 @@ def refusals(modules: Iterable[ModuleType]) -> set[Told]:
 
 def raised(nodes: Iterable[tuple[ModuleType, ast.AST]]) -> set[Told]:
     """Every error that a function makes. Failures of an engine, and those inside of the runtime
-    that are described with particulars, are for the log: their clients are told the text of every
-    500."""
+    or the API that are described with particulars, are for the log: their clients are told the
+    text of every 500."""
     found: set[Told] = set()
     for module, function in nodes:
         if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
@@ -78,8 +78,11 @@ def raised(nodes: Iterable[tuple[ModuleType, ast.AST]]) -> set[Told]:
 def is_for_the_log(kind: type[ApiError], told: Told, module: ModuleType) -> bool:
     if kind is not ServerError:
         return False
-    particular = "{}" in told.message and module.__name__.startswith(runtime.__name__)
-    return particular or module.__name__.startswith(engines.__name__)
+    if module.__name__.startswith((audio.__name__, engines.__name__)):
+        return True
+    inside = (runtime.__name__, api.__name__)
+    rendered = module.__name__ == f"{api.__name__}.errors"  # what clients are told of all of these
+    return "{}" in told.message and module.__name__.startswith(inside) and not rendered
 
 
 def made(kind: type[ApiError], call: ast.Call, within: ast.AST, module: ModuleType) -> Told:

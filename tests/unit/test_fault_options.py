@@ -180,3 +180,50 @@ def test_a_stream_is_cut_before_the_events_that_close_it() -> None:
     assert SseCut(events=2).begun(body) == b"".join(events[:2])
     assert SseCut(events=9).begun(body) == b"".join(events)
     assert SseCut(events=0).begun(body) == b""
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "status; match=" + "[" * 20_000,
+        'status; match={"seconds": NaN}',
+        "latency; distribution=lognormal; spread=1e9",
+    ],
+)
+def test_a_header_that_cannot_be_met_is_refused(header: str) -> None:
+    with pytest.raises(InvalidRequestError):
+        fault_of_header(header)
+
+
+def test_chances_begin_anew_when_faults_are_cleared() -> None:
+    faults = Faults(seed=7)
+    before = faults.add(fault("hang", {"probability": 0.5}))
+    met = taken(faults, 30)
+    faults.clear()
+    after = faults.add(fault("hang", {"probability": 0.5}))
+    assert taken(faults, 30) == met
+    assert before.id != after.id
+
+
+@pytest.mark.parametrize("end", [b"\r\n\r\n", b"\n\n"])
+def test_events_are_told_apart_whatever_ends_their_lines(end: bytes) -> None:
+    events = [b"data: 1" + end, b"data: 2" + end, b"data: [DONE]" + end]
+    assert SseCut(events=1).begun(b"".join(events)) == events[0]
+    assert SseCut(events=9).begun(b"".join(events)) == events[0] + events[1]
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        ("status", {"body": "\ud800"}),
+        ("status", {"message": "\ud800"}),
+        ("status", {"retry_after": float("inf")}),
+        ("sse_error", {"message": "\ud800"}),
+        ("latency", {"seconds": float("inf")}),
+        ("drip", {"seconds": float("inf")}),
+        ("corrupt_audio", {"share": 1e-320}),
+    ],
+)
+def test_what_cannot_be_sent_is_refused_at_once(kind: str, options: dict[str, Any]) -> None:
+    with pytest.raises(InvalidRequestError):
+        fault(kind, options)

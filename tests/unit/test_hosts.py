@@ -33,6 +33,9 @@ class FakeLink:
     def send(self, frame: Frame) -> None:
         self.heard.append(frame)
 
+    def kill(self) -> None:
+        self.say(None)
+
     async def close(self) -> None:
         await self._may_close.wait()
         self.closed = True
@@ -44,16 +47,19 @@ class FakeLink:
 class Rig:
     """A host, and every link that it opened."""
 
-    def __init__(self, *, queue: int = 0, idle_unload: float = 0) -> None:
+    def __init__(self, *, queue: int = 0, idle_unload: float = 0, queue_timeout: float = 0) -> None:
         self.links: list[FakeLink] = []
+        self.opened_again = asyncio.Event()
         self.may_close = asyncio.Event()
         self.may_close.set()
         deployment = Deployment("model", "speech", EngineConfig("stub"), depth=4, queue=queue)
-        self.host = Host(deployment, self._open_link, idle_unload)
+        self.host = Host(deployment, self._open_link, idle_unload, queue_timeout=queue_timeout)
 
     async def _open_link(self, receive: Receive) -> FakeLink:
         link = FakeLink(receive, self.may_close)
         self.links.append(link)
+        if len(self.links) == 2:
+            self.opened_again.set()
         return link
 
     async def run(self) -> list[Frame]:
@@ -255,5 +261,59 @@ def test_a_process_that_cannot_be_started_is_a_failure_and_not_an_endless_wait()
         with pytest.raises(ApiError, match="no more processes"):
             await host.open()
         assert host.status.state == "failed"
+
+    run(test)
+
+
+def test_a_job_that_no_engine_begins_with_in_time_is_refused_and_cancelled() -> None:
+    async def test() -> None:
+        async with opened(queue_timeout=0.05) as rig:
+            with pytest.raises(OverloadedError, match="waited too long") as refused:
+                await rig.run()
+            assert refused.value.retry_after
+            assert rig.links[0].ops() == ["open", "run", "cancel"]
+            job = asyncio.create_task(rig.run())
+            await settled()
+            number = rig.links[0].heard[-1].job
+            rig.links[0].say(Frame("taken", number))
+            await asyncio.sleep(0.1)  # it may take its time, now that it has begun
+            rig.links[0].say(Frame("done", number))
+            assert await job == []
+
+    run(test)
+
+
+def test_an_engine_that_failed_is_left_alone_for_a_while_and_then_tried_again() -> None:
+    async def test() -> None:
+        rig = Rig()
+        job = asyncio.create_task(rig.run())
+        await settled()
+        rig.links[0].say(FAILED)
+        with pytest.raises(ServerError, match="no such weights"):
+            await job
+        for _ in range(3):
+            with pytest.raises(OverloadedError, match="could not be opened") as refused:
+                await rig.run()
+            assert refused.value.retry_after
+        assert len(rig.links) == 1
+        async with asyncio.timeout(20):
+            await rig.opened_again.wait()  # without being asked
+        await settled()
+        assert rig.host.status.state == "failed"
+        assert rig.host.status.reason == "no such weights"
+        rig.links[1].say(OPENED)
+        await rig.host.open()
+        await rig.host.close()
+
+    run(test)
+
+
+def test_a_host_that_is_closed_opens_nothing_any_more() -> None:
+    async def test() -> None:
+        async with opened() as rig:
+            await rig.host.close()
+            with pytest.raises(OverloadedError, match="shutting down"):
+                await rig.run()
+            assert len(rig.links) == 1
 
     run(test)

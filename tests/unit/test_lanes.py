@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from soundalike.engines.base import SpeechJob
+from soundalike.engines.underway import underway
 from soundalike.errors import ApiError, InvalidRequestError, ServerError
 from soundalike.runtime import lanes as lanes_module
 from soundalike.runtime.frames import Frame, Job
@@ -270,3 +271,38 @@ def test_closing_ends_the_jobs_and_then_the_engine() -> None:
         running.submit(1, job())
         log.until("item", 1)
     assert order == ["job", "engine"]
+
+
+def test_a_job_that_is_cancelled_in_the_midst_of_a_step_ends_where_it_comes_forward() -> None:
+    begun = threading.Event()
+
+    def work(job: Job) -> Steps:
+        under_way = underway()
+        begun.set()
+        while True:
+            under_way.come_forward()
+        yield Frame("item")
+
+    with lanes(work) as (running, log):
+        running.submit(1, job())
+        assert begun.wait(10)
+        running.cancel(1)
+        log.until("done", 1)
+
+
+def test_a_job_that_is_stuck_in_a_step_is_seen() -> None:
+    begun, gate = threading.Event(), threading.Event()
+
+    def work(job: Job) -> Steps:
+        begun.set()
+        gate.wait(10)
+        yield Frame("item")
+
+    with lanes(work) as (running, log):
+        assert running.still == 0
+        running.submit(1, job())
+        assert begun.wait(10)
+        assert running.still > 0
+        gate.set()
+        log.until("done", 1)
+        assert running.still == 0

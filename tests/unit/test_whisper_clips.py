@@ -8,6 +8,7 @@ import pytest
 
 from soundalike.audio.pcm import RECOGNITION_RATE, Samples
 from soundalike.engines.base import VadSettings
+from soundalike.engines.underway import AbandonedError, Underway
 from soundalike.engines.whisper import clips
 from soundalike.engines.whisper.clips import (
     BLOCK,
@@ -132,3 +133,19 @@ def test_air_does_not_make_a_clip_longer_than_the_window() -> None:
 
 def test_no_speech_no_air() -> None:
     assert padded([], VAD, 100) == []
+
+
+def test_the_search_of_a_silence_ends_when_nobody_wants_the_job(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    job, searched = Underway(), list[int]()
+
+    def silent(audio: Samples, vad: VadSettings | None = None) -> list[Clip]:
+        searched.append(len(audio))
+        job.abandon()
+        return []
+
+    monkeypatch.setattr(clips, "speech_regions", silent)
+    with job.stepping(), pytest.raises(AbandonedError):
+        list(speech_clips(np.zeros(3 * BLOCK, np.float32)))
+    assert searched == [BLOCK]

@@ -95,6 +95,8 @@ def test_a_containers_share_of_the_memory(tmp_path: Path) -> None:
     assert free_memory(tmp_path, meminfo) == 4000 * 1024
     (tmp_path / "memory.max").write_text("3000000\n")
     assert free_memory(tmp_path, meminfo) == 2_000_000
+    (tmp_path / "memory.stat").write_text("anon 400\nactive_file 100000\ninactive_file 200000\n")
+    assert free_memory(tmp_path, meminfo) == 2_300_000
 
 
 def test_this_machine() -> None:

@@ -1,7 +1,10 @@
 """Whose turn it is: works that wait in one line for a few threads."""
 
+import gc
 import threading
+import weakref
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 import pytest
 
@@ -150,3 +153,60 @@ def test_a_newcomer_gives_way_to_nobody(slots: Slots) -> None:
     first.result(10)
     second.result(10)
     assert done == ["first", "second0"]
+
+
+def test_newcomers_between_the_steps_do_not_keep_the_last_one_out(slots: Slots) -> None:
+    done: list[str] = []
+    begun, goes_on = threading.Event(), threading.Event()
+
+    def long_work() -> None:
+        begun.set()
+        goes_on.wait(10)
+        slots.give_way()
+        done.append("last step")
+
+    long = slots.submit(long_work)
+    assert begun.wait(10)
+    for number in range(NEWCOMER_LEAD + 10):
+        last = slots.turns()._submit(numbered(done, "new", number))
+    goes_on.set()
+    long.result(10)
+    last.result(10)
+    assert 0 < done.index("last step") <= NEWCOMER_LEAD
+
+
+class Recording:
+    """Stands for what takes much memory; notes when it is gone."""
+
+    def __init__(self) -> None:
+        self.gone = threading.Event()
+        weakref.finalize(self, self.gone.set)
+
+    def heard(self) -> str:
+        return "heard"
+
+    def broken(self) -> str:
+        raise ValueError("broken")
+
+
+def test_a_slot_that_waits_holds_no_recording(slots: Slots) -> None:
+    recording = Recording()
+    gone = recording.gone
+    assert slots.turns().take(recording.heard) == "heard"
+    del recording
+    assert gone.wait(10)
+
+
+def test_an_error_holds_no_recording(slots: Slots) -> None:
+    def fail() -> threading.Event:
+        recording = Recording()
+        gone = recording.gone
+        with suppress(ValueError):
+            slots.turns().take(recording.broken)
+        return gone
+
+    gc.disable()
+    try:
+        assert fail().wait(10)
+    finally:
+        gc.enable()

@@ -10,6 +10,9 @@ from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 CROWDED = "soundalike.crowded"
 """Under `scope["extensions"]` where there are more connections than there may be."""
 
+PORTION = 65536
+"""Bytes that h11 is given at once: as many as it keeps of a head, so that none has twice that."""
+
 PROGRESS = 1024
 """Bytes by which a client must come forward that sends on after it was answered."""
 
@@ -50,7 +53,10 @@ class LimitedProtocol(H11Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._received += len(data)
-        super().data_received(data)
+        # h11 limits what it keeps of an unfinished head, but not what it is given at once.
+        for start in range(0, len(data), PORTION):
+            if not self.transport.is_closing():
+                super().data_received(data[start : start + PORTION])
 
     def resume_writing(self) -> None:
         self._drained += 1

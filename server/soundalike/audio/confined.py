@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 from soundalike.audio.orders import Limits, Order
 from soundalike.audio.pcm import RECOGNITION_RATE
 from soundalike.audio.refusals import LONGEST_SECONDS, undecodable
+from soundalike.engines.underway import underway
 from soundalike.errors import ApiError, InvalidRequestError, ServerError
 from soundalike.transcript import Inspected
 
@@ -43,6 +44,9 @@ PATIENCE = 9.0
 PACE = 30.0
 """Seconds of claimed audio that earn another second: a tenth of the speed at which a slow core
 decodes."""
+
+WATCHFUL = 0.25
+"""Seconds between two looks at whether a result is still wanted."""
 
 _MAX_TOLD = 64 * 1024
 """Bytes that a decoding process may say."""
@@ -94,6 +98,7 @@ class ConfinedDecoder:
                 the decoder crashes.
             InvalidRequestError: the audio is longer than `max_seconds`.
             ServerError: the decoder was killed from outside.
+            AbandonedError: nobody wants the job any more that is under way on this thread.
         """
         import numpy as np
 
@@ -208,12 +213,14 @@ class _Told:
     """What a decoding process tells, which nobody should believe; until a deadline, which may be
     put off.
 
-    Iterating raises TimeoutError, or UndecodableAudioError where it cannot be understood.
+    Iterating raises TimeoutError, UndecodableAudioError where it cannot be understood, or
+    AbandonedError where nobody wants the job any more that is under way on this thread.
     """
 
     def __init__(self, stream: socket.socket, patience: float) -> None:
         self.deadline = time.monotonic() + patience
         self._stream = stream
+        self._underway = underway()
 
     def __iter__(self) -> Iterator[tuple[str, Any]]:
         pending, read = b"", 0
@@ -230,14 +237,16 @@ class _Told:
                 raise undecodable()
 
     def _received(self) -> bytes:
-        left = self.deadline - time.monotonic()
-        if left <= 0:
-            raise TimeoutError
-        self._stream.settimeout(left)
-        try:
-            return self._stream.recv(4096)
-        except ConnectionError:
-            return b""
+        while (left := self.deadline - time.monotonic()) > 0:
+            self._underway.check()
+            self._stream.settimeout(min(left, WATCHFUL))
+            try:
+                return self._stream.recv(4096)
+            except TimeoutError:
+                continue
+            except ConnectionError:
+                return b""
+        raise TimeoutError
 
 
 def _failure(event: str, value: Any) -> ApiError:

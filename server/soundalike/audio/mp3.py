@@ -34,6 +34,9 @@ _BEFORE, _AFTER = 5, 3
 # streams have had their turn. Each is twice as long as the last, so that an engine twice as fast as
 # real time lets no player wait.
 _FIRST, _LONGEST = 16, 256
+_MOST_THREADS = 4
+"""What keeps up with eSpeak, which speaks 280 times as fast as real time on one core (a core makes
+80 times of MP3). More would be in each other's way where a container has few of many cores."""
 _BRIEF = (_BEFORE + 64 + _AFTER) * FRAME_SAMPLES
 """Samples up to which a segment is encoded at once: a player must not wait for the next one."""
 
@@ -66,11 +69,12 @@ class _Segment:
 def mp3(speech: Iterable[Pcm]) -> Generator[bytes, None, None]:
     """Speech at 24 kHz as frames of constant 128 kbit/s, without a header of any kind.
 
-    Not more segments than there are cores, and two, have been made and not been sent. The
+    Not more segments than there are encoders, and two, have been made and not been sent. The
     encoders' threads end with the generator.
     """
-    cores = os.cpu_count() or 1
-    pool = ThreadPoolExecutor(cores, thread_name_prefix="mp3")  # starts no thread before its work
+    encoders = min(os.cpu_count() or 1, _MOST_THREADS)
+    # It starts no thread before there is work for it.
+    pool = ThreadPoolExecutor(encoders, thread_name_prefix="mp3")
     ahead: deque[Future[bytes]] = deque()
     try:
         for segment in _segments(speech):
@@ -78,7 +82,7 @@ def mp3(speech: Iterable[Pcm]) -> Generator[bytes, None, None]:
                 yield segment.encode()
                 continue
             ahead.append(pool.submit(segment.encode))
-            while ahead and (ahead[0].done() or len(ahead) > cores + 1):
+            while ahead and (ahead[0].done() or len(ahead) > encoders + 1):
                 yield ahead.popleft().result()
         while ahead:
             yield ahead.popleft().result()

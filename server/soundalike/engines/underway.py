@@ -23,7 +23,8 @@ class Underway:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._last_sign: float | None = None
+        self._last_sign = 0.0
+        self._stepping = False
         self.abandoned = False
 
     def abandon(self) -> None:
@@ -36,8 +37,7 @@ class Underway:
         Raises:
             AbandonedError: nobody wants it any more.
         """
-        if self._last_sign is not None:
-            self._last_sign = self._clock()
+        self._last_sign = self._clock()
         self.check()
 
     def check(self) -> None:
@@ -53,18 +53,20 @@ class Underway:
     def stepping(self) -> Iterator[None]:
         """Meanwhile a step is taken on this thread."""
         self._last_sign = self._clock()
+        # A flag of its own: who works for this job on another thread may come forward at its end.
+        self._stepping = True
         token = _current.set(self)
         try:
             yield
         finally:
             _current.reset(token)
-            self._last_sign = None
+            self._stepping = False
 
     @property
     def still(self) -> float:
         """Seconds since it last came forward; 0 while no step is taken."""
         last_sign = self._last_sign
-        return 0.0 if last_sign is None else self._clock() - last_sign
+        return self._clock() - last_sign if self._stepping else 0.0
 
 
 _current: ContextVar[Underway | None] = ContextVar("underway", default=None)

@@ -6,6 +6,8 @@ from collections.abc import Callable
 LONGEST = 60.0
 """Seconds."""
 
+FREE_ACCIDENTS = 8
+
 
 class Backoff:
     """Twice as long after each failure in a row, up to `LONGEST`.
@@ -20,10 +22,10 @@ class Backoff:
         self._until = 0.0
 
     def failed(self, *, by_accident: bool = False) -> None:
-        """Count a failure. The first of a row that happens by accident, such as a kill, is no
-        reason to wait."""
+        """Count a failure. A few in a row that happen by accident, such as a kill, are no reason
+        to wait: whoever asks next is to be answered."""
         self._failures += 1
-        doublings = self._failures - (2 if by_accident else 1)
+        doublings = self._failures - (1 + FREE_ACCIDENTS if by_accident else 1)
         delay = min(LONGEST, 2.0 ** min(doublings, 16)) if doublings >= 0 else 0.0
         self._until = self._clock() + delay
 

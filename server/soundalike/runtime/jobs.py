@@ -51,14 +51,12 @@ class Tally:
         audio: seconds of audio, spoken or recognised.
         busy: seconds for which the engine worked on it.
         factor: seconds of work for a second of audio, in the job that ended last; None before.
-        restarts: how often the engine was opened anew after its host had died.
     """
 
     def __init__(self) -> None:
         self.audio = 0.0
         self.busy = 0.0
         self.factor: float | None = None
-        self.restarts = 0
 
     def add(self, job: RunningJob, last: Frame) -> None:
         """Count a job that ends with this frame."""

@@ -5,9 +5,9 @@ from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing
 from pathlib import Path
 
+from soundalike.audio.refusals import undecodable
 from soundalike.engines.base import InspectionJob, SpeechJob, TranscriptionJob
 from soundalike.engines.registry import Kind
-from soundalike.errors import UndecodableAudioError
 from soundalike.runtime.base import Capabilities, Deployment, Load, Status
 from soundalike.runtime.frames import load_event
 from soundalike.runtime.hosts import Host
@@ -75,7 +75,7 @@ class LocalRuntime:
                 found = load_event(frame.value)
                 assert isinstance(found, Inspected)
                 return found
-        raise UndecodableAudioError("The audio file could not be decoded.")
+        raise undecodable()
 
     async def capabilities(self, kind: Kind, model: str) -> Capabilities:
         return await self._hosts[kind, model].capabilities()

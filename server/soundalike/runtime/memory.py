@@ -21,13 +21,25 @@ class Returning:
         self._give_back = give_back or malloc_trim()
         self._lock = threading.Lock()
         self._last = 0.0
+        self._owed = False
 
     def after_job(self) -> None:
         with self._lock:
             now = time.monotonic()
-            if now - self._last < INTERVAL:
+            self._owed = now - self._last < INTERVAL
+            if self._owed:
                 return
             self._last = now
+        self._give_back()
+
+    def after_burst(self) -> None:
+        """Called now and then: gives back what the jobs have freed that ended too soon after
+        another."""
+        with self._lock:
+            if not self._owed:
+                return
+            self._owed = False
+            self._last = time.monotonic()
         self._give_back()
 
 

@@ -47,6 +47,7 @@ class EngineHost:
     def __init__(self, emit: Emit, *, confined: bool = False) -> None:
         self._emit = emit
         self._uploads = upload_decoder(confined=confined)
+        self._returning = Returning()
         self._lanes: Lanes | None = None
 
     def handle(self, frame: Frame) -> None:
@@ -55,6 +56,7 @@ class EngineHost:
             self._open(load_opening(frame.value))
         elif frame.op == "ping":
             self._emit(Frame("pong", value=self._lanes.still if self._lanes else 0.0))
+            self._returning.after_burst()
         elif self._lanes is not None:
             if frame.op == "run":
                 self._lanes.submit(frame.job, load_job(frame.value))
@@ -92,7 +94,7 @@ class EngineHost:
             self._emit,
             threads=opening.threads,
             depth=opening.depth,
-            after_job=Returning().after_job,
+            after_job=self._returning.after_job,
         )
 
 

@@ -44,6 +44,9 @@ def transcript(
     if len(ways) != 1:
         found = f"not {' and '.join(ways)}" if ways else "and none was given"
         raise ValueError(f"an answer is one of {', '.join(given)}, {found}")
+    for name in ways:
+        if name != "text" and isinstance(given[name], (str, bytes, Mapping)):
+            raise TypeError(f"{name}: expected a list, got {given[name]!r}")
     turns = segments if conversation is None else [_turn(turn) for turn in conversation]
     try:
         return Answer(
@@ -118,8 +121,8 @@ def _segment(segment: SegmentLike) -> StubSegment:
     return StubSegment(text=text, start=start, end=end)
 
 
-def _turn(turn: TurnLike) -> StubSegment:
-    if len(turn) == 2:
+def _turn(turn: Any) -> StubSegment:
+    if isinstance(turn, (tuple, list)) and len(turn) == 2:
         speaker, text = turn
         return StubSegment(text=text, speaker=speaker)
     expected = "a speaker and a text, perhaps with its start and its end"

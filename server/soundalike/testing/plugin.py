@@ -82,7 +82,10 @@ def soundalike(
 ) -> Iterator[Soundalike]:
     """A scope for this test alone, which `OPENAI_BASE_URL` points to; checked at the end."""
     options = _options(request.node)
-    scope = _soundalike_servers(options["engine"]).scope(_scope_name(request.node.nodeid))
+    request.node.stash[_raised] = False  # of a run before, where it is run again
+    server, name = _soundalike_servers(options["engine"]), _scope_name(request.node.nodeid)
+    server.scope(name).close()  # which a late request of such a run has made anew
+    scope = server.scope(name)
     scope.strict = options["strict"]
     scope.seed(options["seed"])
     # By the test's own monkeypatch, so that what both of them change comes back in order.

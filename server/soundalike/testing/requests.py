@@ -11,6 +11,9 @@ from soundalike.fixture.scopes import Scope
 from soundalike.testing.conditions import RequestConditions, match_of
 from soundalike.testing.report import request_line
 
+MOMENT = 0.05
+"""Seconds that requests under way are given to end before the requests are looked at."""
+
 
 @dataclass(slots=True)
 class Request(Exchange):
@@ -98,7 +101,7 @@ class Requests(Sequence[Request]):
         return self._all()[index]
 
     def __len__(self) -> int:
-        return len(self._scope.journal.all(self._match))
+        return len(self._now())
 
     def __iter__(self) -> Iterator[Request]:
         return iter(self._all())
@@ -113,7 +116,12 @@ class Requests(Sequence[Request]):
         raise TimeoutError(f"{len(found)} of {count} requests came within {timeout:g} s{came}")
 
     def _all(self) -> Sequence[Request]:
-        return self._seen(self._scope.journal.all(self._match))
+        return self._seen(self._now())
+
+    def _now(self) -> Sequence[Exchange]:
+        # That a client has given up, the server hears a moment later than the test.
+        self._scope.journal.settle(MOMENT)
+        return self._scope.journal.all(self._match)
 
     def _seen(self, exchanges: Sequence[Exchange]) -> Sequence[Request]:
         return [

@@ -20,7 +20,7 @@ from soundalike.fixture.scopes import PARTS, Part, Scope, Scopes
 from soundalike.testing import NoRequestsWarning
 from soundalike.testing.conditions import RequestConditions, first_problem, match_of, unknown
 from soundalike.testing.report import problems, request_line
-from soundalike.testing.requests import Request, Requests
+from soundalike.testing.requests import MOMENT, Request, Requests
 from soundalike.testing.stubbing import SpeechStubs, TranscriptStubs
 
 API_KEY = "sk-soundalike"
@@ -152,6 +152,7 @@ class Soundalike:
             expected = Expectation(match=match, count=count, at_least=at_least, at_most=at_most)
         except ValidationError as error:
             raise ValueError(first_problem(error)) from None
+        self._scope.journal.settle(MOMENT)
         verdict = verify(expected, self._scope.journal.all())
         if not verdict.verified:
             raise AssertionError(verdict.message)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from soundalike.audio.pcm import RECOGNITION_RATE, Samples
 from soundalike.engines.base import VadSettings
+from soundalike.engines.underway import underway
 
 MAX_CLIP = 30 * RECOGNITION_RATE
 """Samples of Whisper's window."""
@@ -90,9 +91,14 @@ def speech_clips(audio: Samples, vad: VadSettings | None = None) -> Iterator[Cli
     Args:
         audio: 16 kHz mono.
         vad: every silence that it tells of ends a clip; None joins what fits one window.
+
+    Raises:
+        AbandonedError: nobody wants the job any more for which they are searched.
     """
+    job = underway()
     begin = 0
     while begin < len(audio):
+        job.come_forward()  # hours of silence are searched without a clip
         end = min(begin + BLOCK, len(audio))
         regions = speech_regions(audio[begin:end], vad)
         clips = [clip.shifted(begin) for clip in (regions if vad else joined(regions, JOINED_CLIP))]

@@ -8,7 +8,7 @@ enough, and how often it is not, is measured in docs/performance.md.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -17,12 +17,11 @@ from faster_whisper import WhisperModel
 from faster_whisper.audio import pad_or_trim
 
 from soundalike.audio.pcm import Samples
+from soundalike.engines.whisper.segments import FRAMES_PER_SECOND
 
 if TYPE_CHECKING:
     from ctranslate2 import StorageView
     from numpy.typing import NDArray
-
-FRAMES_PER_SECOND = 100
 
 MARGIN = 5 * FRAMES_PER_SECOND
 """Frames of silence after the content of a window."""
@@ -125,9 +124,8 @@ class ClipWhisper(WhisperModel):  # type: ignore[misc]  # faster-whisper is unty
     ) -> Any:
         """faster-whisper's seam: the text of an encoding, with its average log probability, its
         temperature and its compression ratio."""
-        self._between()
         if self._uncut is None:
-            return super().generate_with_fallback(encoder_output, prompt, tokenizer, options)
+            return self._decoded(encoder_output, prompt, tokenizer, options)
         limit = min(
             most_tokens(content_of(self._uncut)),
             self.max_length // 2,
@@ -135,16 +133,10 @@ class ClipWhisper(WhisperModel):  # type: ignore[misc]  # faster-whisper is unty
         )
         # CTranslate2 generates half of the length that it is given
         length = max(2 * limit, len(prompt) + limit)
-        attempt = super().generate_with_fallback(
-            encoder_output,
-            prompt,
-            tokenizer,
-            replace(
-                options,
-                temperatures=options.temperatures[:1],
-                max_new_tokens=min(length, self.max_length) - len(prompt),
-            ),
+        once = replace(
+            options, temperatures=options.temperatures[:1], max_new_tokens=length - len(prompt)
         )
+        attempt = self._decoded(encoder_output, prompt, tokenizer, once)
         result, log_probability, _, compression = attempt
         tokens = len(result.sequences_ids[0])
         if (
@@ -155,8 +147,7 @@ class ClipWhisper(WhisperModel):  # type: ignore[misc]  # faster-whisper is unty
             return attempt
         self._between()
         self._widened = super().encode(self._uncut)
-        self._between()
-        return super().generate_with_fallback(self._widened, prompt, tokenizer, options)
+        return self._decoded(self._widened, prompt, tokenizer, options)
 
     def find_alignment(
         self,
@@ -170,6 +161,19 @@ class ClipWhisper(WhisperModel):  # type: ignore[misc]  # faster-whisper is unty
         if self._widened is not None:
             encoder_output = self._widened
         return super().find_alignment(tokenizer, text_tokens, encoder_output, num_frames, **options)
+
+    def _decoded(
+        self, encoding: StorageView, prompt: list[int], tokenizer: Any, options: Any
+    ) -> Any:
+        """As faster-whisper does it, each temperature a step of its own."""
+
+        def steps() -> Iterator[float]:
+            for temperature in options.temperatures:
+                self._between()
+                yield temperature
+
+        stepwise = replace(options, temperatures=steps())
+        return super().generate_with_fallback(encoding, prompt, tokenizer, stepwise)
 
     def _likeliest(self, encoding: StorageView, possible: Sequence[str]) -> tuple[str, float]:
         found = {token[2:-2]: p for token, p in self.model.detect_language(encoding)[0]}

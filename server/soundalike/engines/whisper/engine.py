@@ -112,9 +112,11 @@ class WhisperEngine:
             Listening(model, job, prompt, audio, clip, between)
             for clip in speech_clips(audio, job.vad)
         )
-        language = ""
+        language, known = possible[0], len(possible) == 1
         for clip in clips:
-            language, certain = turns.take(partial(clip.language, possible))
+            certain = known
+            if not known:
+                language, certain = turns.take(partial(clip.language, possible))
             if certain and not job.deltas:
                 clips = chain([clip], clips)
                 break

@@ -46,6 +46,7 @@ class Listening:
         between: called ahead of each step that takes long.
         """
         self._model = ClipWhisper(model, between)
+        self._between = between
         self._job = job
         self._prompt = prompt
         self._audio = audio
@@ -53,12 +54,11 @@ class Listening:
 
     def language(self, possible: Sequence[str]) -> tuple[str, bool]:
         """The likeliest of the possible languages, and whether it is certain."""
-        if len(possible) == 1:
-            return possible[0], True
         start, end = self._clip.start, self._clip.end
         if end - start < min(TELLING, len(self._audio) - end):
             window = self._audio[start : start + MAX_CLIP]
-            language, probability = ClipWhisper(self._model).spoken_language(window, possible)
+            other = ClipWhisper(self._model, self._between)
+            language, probability = other.spoken_language(window, possible)
         else:
             language, probability = self._model.spoken_language(self._audio[start:end], possible)
         return language, probability >= LEAST_CERTAINTY

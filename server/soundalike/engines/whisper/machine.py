@@ -36,8 +36,9 @@ def usable_cores(cgroup: Path = CGROUP) -> int:
 
 
 def free_memory(cgroup: Path = CGROUP, meminfo: Path = MEMORY) -> int | None:
-    """Bytes that can be taken before the machine swaps or the control group's limit is met
-    (`memory.max`, `memory.current`); None where neither is told."""
+    """Bytes that can be taken before the machine swaps or the control group's limit is met; None
+    where neither is told. What a group uses (`memory.current`) counts the files that it has read
+    (`active_file` and `inactive_file` of `memory.stat`), which give way."""
     found = [
         1024 * int(line.split()[1])
         for line in _read(meminfo).splitlines()
@@ -45,7 +46,9 @@ def free_memory(cgroup: Path = CGROUP, meminfo: Path = MEMORY) -> int | None:
     ]
     limit, used = _read(cgroup / "memory.max").strip(), _read(cgroup / "memory.current").strip()
     if limit.isdigit() and used.isdigit():
-        found.append(max(0, int(limit) - int(used)))
+        stat = dict(line.split() for line in _read(cgroup / "memory.stat").splitlines())
+        files = int(stat.get("active_file", 0)) + int(stat.get("inactive_file", 0))
+        found.append(max(0, int(limit) - int(used) + files))
     return min(found, default=None)
 
 

@@ -22,7 +22,8 @@ WATCHFUL = 0.25
 """Seconds between two looks at whether a result is still wanted."""
 
 NEWCOMER_WORKS = 2
-"""Of each job, that may go before others: the language of its first clip, and the text of it."""
+"""Of each job, that may go before others: the language of its first clip, if it is not given, and
+the text of it."""
 
 NEWCOMER_LEAD = 16
 """Works that a newcomer's may go before. Not all: many short jobs must not keep a long one out."""
@@ -35,13 +36,6 @@ class _Work:
     new: bool = field(compare=False)
     run: Callable[[], Any] = field(compare=False)
     future: Future[Any] = field(compare=False)
-
-    def do(self) -> None:
-        if self.future.set_running_or_notify_cancel():
-            try:
-                self.future.set_result(self.run())
-            except BaseException as error:  # it belongs to whoever waits for the result
-                self.future.set_exception(error)
 
 
 class Slots:
@@ -76,12 +70,13 @@ class Slots:
         return future
 
     def give_way(self) -> None:
-        """Called between the steps of a work: does the newcomers' that wait here and now, so that
-        they need not wait for the rest of it. A newcomer's own gives way to nobody."""
-        if getattr(self._here, "new", True):
+        """Called between the steps of a work: does the newcomers' that go before it here and now,
+        so that they need not wait for the rest of it. A newcomer's own gives way to nobody."""
+        begun: _Work | None = getattr(self._here, "work", None)
+        if begun is None or begun.new:
             return
-        while work := self._next_newcomer():
-            self._do(work)
+        while self._do(self._next_newcomer(before=begun)):
+            pass
 
     def close(self) -> None:
         """Finish what is queued and wait for the threads."""
@@ -91,9 +86,10 @@ class Slots:
         for thread in self._threads:
             thread.join()
 
-    def _next_newcomer(self) -> _Work | None:
+    def _next_newcomer(self, before: _Work) -> _Work | None:
         with self._changed:
-            return heappop(self._line) if self._line and self._line[0].new else None
+            first = self._line[0] if self._line else None
+            return heappop(self._line) if first and first.new and first < before else None
 
     def _next(self) -> _Work | None:
         with self._changed:
@@ -102,14 +98,24 @@ class Slots:
             return heappop(self._line) if self._line else None
 
     def _serve(self) -> None:
-        while work := self._next():
-            self._do(work)
+        while self._do(self._next()):
+            pass
 
-    def _do(self, work: _Work) -> None:
-        before = getattr(self._here, "new", True)
-        self._here.new = work.new
-        work.do()
-        self._here.new = before
+    def _do(self, work: _Work | None) -> bool:
+        if work is None:
+            return False
+        before = getattr(self._here, "work", None)
+        self._here.work = work
+        if work.future.set_running_or_notify_cancel():
+            try:
+                work.future.set_result(work.run())
+            except BaseException as error:  # it belongs to whoever waits for the result
+                work.future.set_exception(error)
+        self._here.work = before
+        # It holds a recording, and an error holds this frame. Nor may a caller hold it, since the
+        # next work may be long in coming.
+        del work
+        return True
 
 
 class Turns:
@@ -151,9 +157,10 @@ class Turns:
                     self._underway.check()
                 else:  # to wait for one's turn is not to be stuck
                     self._underway.come_forward()
+            return future.result()
         finally:
             future.cancel()
-        return future.result()
+            del future  # else its error would hold itself by way of this frame, and the recording
 
     def _submit(self, run: Callable[[], T]) -> Future[T]:
         self._begun += 1

@@ -1,0 +1,222 @@
+"""How a server starts, or says in one line why it cannot, and how it ends."""
+
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import httpx2 as httpx
+import psutil
+import pytest
+
+pytestmark = pytest.mark.skipif(not psutil.LINUX, reason="needs /proc")
+
+LONG = "steps=100000 pause=0.05 samples=2400"
+
+
+def command(*arguments: str, room: int | None = None, **environment: str) -> Any:
+    """A command of soundalike, run to its end.
+
+    Args:
+        room: bytes that a file may have, as on a disk that is full.
+    """
+
+    def limit() -> None:
+        if room is not None:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (room, room))
+
+    return subprocess.run(
+        [sys.executable, "-m", "soundalike", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={**os.environ, **environment},
+        preexec_fn=limit,
+    )
+
+
+def family(running: Any) -> list[psutil.Process]:
+    return psutil.Process(running.server.process.pid).children(recursive=True)
+
+
+def nothing_is_left_of(running: Any, processes: list[psutil.Process]) -> None:
+    _, alive = psutil.wait_procs(processes, timeout=20)
+    assert alive == []
+    assert [path for path in running.temporary.rglob("*") if path.is_file()] == []
+
+
+def test_running_work_is_finished_after_sigterm_and_none_is_taken_any_more(
+    subject: Callable[..., AbstractContextManager[Any]], wait_until: Any
+) -> None:
+    with subject() as running, running.stream("steps=40 pause=0.05") as answer:
+        processes = family(running)
+        running.server.process.terminate()
+        wait_until(lambda: _refused(running))
+        assert len(answer.read()) == 40 * 4800
+        assert running.server.process.wait(20) == 0
+        nothing_is_left_of(running, processes)
+
+
+def _refused(running: Any) -> bool:
+    try:
+        running.connect().close()
+    except ConnectionRefusedError:
+        return True
+    return False
+
+
+def test_work_that_outlasts_the_grace_is_ended_with_an_error(
+    subject: Callable[..., AbstractContextManager[Any]], last_event: Any
+) -> None:
+    with subject("--grace", "1") as running, ThreadPoolExecutor(2) as pool:
+        processes = family(running)
+        events = {"stream_format": "sse", "model": "gpt-4o-mini-tts"}
+        streaming = pool.submit(running.speak, f"name=a {LONG}", **events)
+        silent = pool.submit(running.speak, "name=b steps=0 spin")
+        running.wait_told("begin a")
+        running.wait_told("begin b")
+        running.server.process.terminate()
+        assert "shutting down" in last_event(streaming.result().content)["error"]["message"]
+        assert silent.result().status_code == 503
+        assert running.server.process.wait(20) == 0
+        nothing_is_left_of(running, processes)
+
+
+def test_a_second_signal_ends_everything_at_once(
+    subject: Callable[..., AbstractContextManager[Any]], wait_until: Any
+) -> None:
+    with subject("--grace", "3600") as running, running.stream(LONG) as answer:
+        processes = family(running)
+        running.server.process.terminate()
+        wait_until(lambda: _refused(running))
+        running.server.process.send_signal(signal.SIGTERM)
+        running.server.process.wait(20)
+        with pytest.raises(httpx.TransportError):
+            answer.read()
+        nothing_is_left_of(running, processes)
+
+
+def test_sigterm_while_an_engine_loads_ends_the_server_with_exit_code_0(
+    faulty_package: Path, tmp_path: Path, wait_until: Any
+) -> None:
+    (tmp_path / "plan").write_text("hang")
+    log = tmp_path / "log"
+    process = subprocess.Popen(
+        [*(sys.executable, "-m", "soundalike", "serve", "--engine", "faulty", "--port", "0")],
+        env={
+            **os.environ,
+            "PYTHONPATH": str(faulty_package),
+            "FAULTY_PLAN": str(tmp_path / "plan"),
+            "FAULTY_LOG": str(log),
+        },
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    wait_until(lambda: log.exists() and "speech in" in log.read_text())
+    hosts = psutil.Process(process.pid).children(recursive=True)
+    process.terminate()
+    _, said = process.communicate(timeout=30)
+    assert process.returncode == 0, said
+    assert "Traceback" not in said
+    assert psutil.wait_procs(hosts, timeout=20)[1] == []
+
+
+def test_an_engine_that_cannot_be_opened_at_start_is_one_clear_line(
+    faulty_package: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "plan").write_text("fail")
+    done = command(
+        *("serve", "--engine", "faulty", "--port", "0"),
+        PYTHONPATH=str(faulty_package),
+        FAULTY_PLAN=str(tmp_path / "plan"),
+        FAULTY_LOG=str(tmp_path / "log"),
+    )
+    assert done.returncode == 1
+    assert done.stderr == "Error: the weights cannot be read\n"
+
+
+def test_no_room_for_temporary_files_is_one_clear_line() -> None:
+    done = command("serve", "--engine", "stub", "--port", "0", room=0)
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: uploads need room for temporary files")
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_full_disk_in_a_request_is_an_error_of_it_alone(
+    subject: Callable[..., AbstractContextManager[Any]], error_of: Any
+) -> None:
+    with subject() as running:
+        pid = running.server.process.pid
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (400_000, 400_000))
+        answer = running.transcribe(bytes(1_000_000))
+        assert answer.status_code == 500
+        assert error_of(answer)["type"] == "server_error"
+        output = "".join(running.server.output)
+        assert "an upload cannot be written: File too large" in output
+        assert "Traceback" not in output
+        assert running.held().temporary == ()
+        assert running.speak("steps=1").status_code == 200
+
+
+def test_a_store_that_cannot_be_written_is_an_error_of_that_request_alone(
+    subject: Callable[..., AbstractContextManager[Any]], tmp_path: Path, error_of: Any
+) -> None:
+    (tmp_path / ".voices").write_text("in the way")
+    with subject("--models", str(tmp_path)) as running:
+        answer = running.client.post(
+            "/v1/audio/voice_consents",
+            data={"name": "a", "language": "en-US"},
+            files={"recording": ("a.wav", b"RIFF", "audio/wav")},
+        )
+        assert answer.status_code == 500
+        assert error_of(answer)["type"] == "server_error"
+        output = "".join(running.server.output)
+        assert "a recording cannot be stored" in output
+        assert "Traceback" not in output
+
+
+def test_a_pull_onto_a_full_disk_is_one_clear_line_and_leaves_no_model(
+    model_store: Path, tmp_path: Path
+) -> None:
+    del model_store  # skips where the weights cannot be had
+    pull = ("pull", "whisper-base", "--offline", "--models", str(tmp_path))
+    done = command(*pull, room=20_000_000)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith("Error: cannot write whisper-base")
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "whisper-base").exists()
+
+
+def test_two_processes_may_fill_one_store_at_the_same_time(
+    model_store: Path, tmp_path: Path
+) -> None:
+    del model_store
+    pull = ("pull", "whisper-base", "--offline", "--models", str(tmp_path))
+    with ThreadPoolExecutor(2) as pool:
+        both = [pool.submit(command, *pull) for _ in range(2)]
+    assert [one.result().returncode for one in both] == [0, 0]
+    assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == ["whisper-base"]
+
+
+def test_weights_that_are_not_what_they_should_be_are_one_clear_line(
+    model_store: Path, tmp_path: Path
+) -> None:
+    """Of the right size, so that only their hash tells."""
+    folder = tmp_path / "whisper-base"
+    shutil.copytree(model_store / "whisper-base", folder)
+    for hidden in folder.glob(".*"):
+        hidden.unlink()  # what soundalike knows of having put them there
+    with (folder / "model.bin").open("r+b") as weights:
+        weights.seek(50_000_000)
+        weights.write(b"not these bytes")
+    done = command("serve", "--port", "0", "--offline", "--models", str(tmp_path))
+    assert done.returncode == 1
+    assert "is not the catalog's whisper-base" in done.stderr
+    assert done.stderr.count("\n") == 1

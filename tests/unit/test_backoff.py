@@ -1,0 +1,47 @@
+"""How long something that fails is left alone."""
+
+import pytest
+
+from soundalike.runtime.backoff import FREE_ACCIDENTS, LONGEST, Backoff
+
+
+class Clock:
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def delays(failures: int, **how: bool) -> list[float]:
+    backoff = Backoff(Clock())
+    found = []
+    for _ in range(failures):
+        backoff.failed(**how)
+        found.append(backoff.remaining)
+    return found
+
+
+def test_each_failure_in_a_row_doubles_the_wait_up_to_a_limit() -> None:
+    assert delays(9) == [1, 2, 4, 8, 16, 32, LONGEST, LONGEST, LONGEST]
+    assert delays(2000)[-1] == LONGEST
+
+
+def test_a_few_accidents_are_no_reason_to_wait() -> None:
+    assert delays(FREE_ACCIDENTS + 3, by_accident=True) == [*[0] * FREE_ACCIDENTS, 1, 2, 4]
+
+
+def test_time_passes_and_success_forgets() -> None:
+    clock = Clock()
+    backoff = Backoff(clock)
+    assert not backoff.failing
+    backoff.failed()
+    clock.now += 0.25
+    assert backoff.remaining == pytest.approx(0.75)
+    clock.now += 5
+    assert backoff.remaining == 0
+    assert backoff.failing
+    backoff.failed()
+    backoff.succeeded()
+    assert (backoff.failing, backoff.remaining) == (False, 0)
+    backoff.failed()
+    assert backoff.remaining == 1

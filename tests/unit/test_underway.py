@@ -1,0 +1,102 @@
+"""Jobs that are being worked on: whether they come forward, and whether anybody wants them."""
+
+import threading
+
+import pytest
+
+from soundalike.engines.underway import AbandonedError, Underway, underway
+from soundalike.engines.whisper.slots import Slots
+
+
+class Clock:
+    now = 10.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_a_step_is_still_since_it_last_came_forward() -> None:
+    clock = Clock()
+    job = Underway(clock)
+    clock.now += 5
+    assert job.still == 0  # no step is taken
+    with job.stepping():
+        clock.now += 3
+        assert job.still == 3
+        job.come_forward()
+        assert job.still == 0
+        clock.now += 2
+        assert job.still == 2
+        job.check()
+        assert job.still == 2
+    assert job.still == 0
+
+
+def test_an_abandoned_job_hears_of_it_wherever_it_asks() -> None:
+    job = Underway()
+    with job.stepping():
+        assert underway() is job
+        job.abandon()
+        with pytest.raises(AbandonedError):
+            underway().come_forward()
+        with pytest.raises(AbandonedError):
+            underway().check()
+    assert underway() is not job
+    underway().check()
+
+
+def test_works_of_an_abandoned_job_that_wait_for_a_slot_are_dropped() -> None:
+    slots = Slots(1)
+    gate, done = threading.Event(), list[str]()
+    blocking = slots.submit(lambda: gate.wait(10))
+    job = Underway()
+    with job.stepping():
+        turns = slots.turns()
+        threading.Timer(0.1, job.abandon).start()
+        with pytest.raises(AbandonedError):
+            list(turns.in_order([lambda: done.append("a"), lambda: done.append("b")]))
+        with pytest.raises(AbandonedError):
+            turns.take(lambda: done.append("c"))
+    gate.set()
+    blocking.result()
+    slots.close()
+    assert done == []
+
+
+def test_who_waits_for_a_work_that_is_being_done_need_not_wait_for_its_end() -> None:
+    slots = Slots(1)
+    gate, begun = threading.Event(), threading.Event()
+    job = Underway()
+
+    def work() -> None:
+        begun.set()
+        job.abandon()
+        gate.wait(10)
+
+    with job.stepping(), pytest.raises(AbandonedError):
+        slots.turns().take(work)
+    assert begun.is_set()
+    gate.set()
+    slots.close()
+
+
+def test_to_wait_for_a_turn_is_not_to_be_stuck() -> None:
+    clock = Clock()
+    job = Underway(clock)
+    slots = Slots(1)
+    gate, pause = threading.Event(), threading.Event()
+    blocking = slots.submit(lambda: gate.wait(10))
+
+    def look() -> None:
+        clock.now += 100
+        while job.still:
+            pause.wait(0.01)
+        gate.set()
+
+    with job.stepping():
+        looking = threading.Thread(target=look)
+        looking.start()
+        assert slots.turns().take(lambda: "done") == "done"
+        looking.join()
+    blocking.result()
+    slots.close()
