@@ -11,7 +11,7 @@ serve: $(VENV)/.serve
 	@$(BIN)/soundalike serve --port $(PORT)
 
 test: $(VENV)/.dev tests/sdk/node/node_modules/.installed
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile
 
 check: lint types test
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from soundalike.errors import OverloadedError
 from soundalike.runtime.backoff import FREE_ACCIDENTS, LONGEST, Backoff
 
 
@@ -34,11 +35,16 @@ def test_time_passes_and_success_forgets() -> None:
     clock = Clock()
     backoff = Backoff(clock)
     assert not backoff.failing
+    backoff.check()
     backoff.failed()
     clock.now += 0.25
+    with pytest.raises(OverloadedError) as too_soon:
+        backoff.check()
+    assert too_soon.value.retry_after == pytest.approx(0.75)
     assert backoff.remaining == pytest.approx(0.75)
     clock.now += 5
     assert backoff.remaining == 0
+    backoff.check()
     assert backoff.failing
     backoff.failed()
     backoff.succeeded()

@@ -120,7 +120,8 @@ def test_what_stays_behind_is_told(tmp_path: Path) -> None:
     vitals.look()
     assert vitals.samples[-1].files == 1
     assert vitals.samples[-1].server_memory > 1
-    assert vitals.left() == [f"process {psutil.Process().pid}", "file spooled"]
+    left = vitals.left()  # other tests of this process may have servers of their own
+    assert {f"process {psutil.Process().pid}", "file spooled"} <= {*left}
 
 
 def test_every_problem_is_told() -> None:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -21,6 +22,7 @@ from soundalike.audio.confined import AVAILABLE, ConfinedDecoder
 from soundalike.audio.decode import decode, inspect
 from soundalike.audio.orders import Limits
 from soundalike.audio.uploads import InlineDecoder, upload_decoder
+from soundalike.engines.underway import AbandonedError, Underway
 from soundalike.errors import InvalidRequestError, ServerError, UndecodableAudioError
 
 psutil = pytest.importorskip("psutil")
@@ -295,10 +297,31 @@ def test_a_killed_decoding_fails_alone(own: ConfinedDecoder, tmp_path: Path) -> 
     first.kill()
     assert isinstance(killed.ended(), ServerError)
     pid = own.pid
-    for child in family(own)[1:]:  # the one that waits for its turn, too
+    waiting = family(own)[1:]  # the one that waits for its turn, too
+    for child in waiting:
         child.kill()
+    assert_gone(waiting)  # a signal takes its time, in which it might be given the next one
     assert len(own.decode(wav(tmp_path, 1.0))) == 16_000
     assert own.pid == pid
+
+
+def test_a_decoding_that_nobody_wants_any_more_is_ended(
+    own: ConfinedDecoder, tmp_path: Path
+) -> None:
+    path = hours_of_silence(tmp_path, 5.5)
+    job = Underway()
+
+    def work() -> None:
+        with job.stepping():
+            own.decode(path)
+
+    decoding = Decoding(work)
+    child = busy(own)
+    os.kill(child.pid, signal.SIGSTOP)  # it does not end by itself
+    job.abandon()
+    assert isinstance(decoding.ended(), AbandonedError)
+    assert_gone([child])
+    assert own.decode(wav(tmp_path, 1.0)).size
 
 
 def test_a_killed_decoder_fails_what_it_does_and_is_started_again(

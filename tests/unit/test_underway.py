@@ -1,6 +1,9 @@
 """Jobs that are being worked on: whether they come forward, and whether anybody wants them."""
 
 import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import ExitStack
 
 import pytest
 
@@ -10,9 +13,25 @@ from soundalike.engines.whisper.slots import Slots
 
 class Clock:
     now = 10.0
+    meanwhile: Callable[[], None] | None = None
 
     def __call__(self) -> float:
+        if self.meanwhile:
+            self.meanwhile()
         return self.now
+
+
+def blocked(slots: Slots, gate: threading.Event) -> Future[bool]:
+    """A work that keeps the only slot until the gate opens."""
+    begun = threading.Event()
+
+    def work() -> bool:
+        begun.set()
+        return gate.wait(10)
+
+    blocking = slots.submit(work)
+    assert begun.wait(10)  # else a newcomer's work would go before it
+    return blocking
 
 
 def test_a_step_is_still_since_it_last_came_forward() -> None:
@@ -32,6 +51,22 @@ def test_a_step_is_still_since_it_last_came_forward() -> None:
     assert job.still == 0
 
 
+def test_a_step_that_ends_while_a_slot_comes_forward_for_it_is_not_still() -> None:
+    clock = Clock()
+    job = Underway(clock)
+    with ExitStack() as step:
+        step.enter_context(job.stepping())
+        clock.meanwhile = step.close
+        job.come_forward()
+        clock.meanwhile = None
+    clock.now += 700
+    assert job.still == 0
+    with job.stepping():
+        assert job.still == 0
+        clock.now += 3
+        assert job.still == 3
+
+
 def test_an_abandoned_job_hears_of_it_wherever_it_asks() -> None:
     job = Underway()
     with job.stepping():
@@ -48,7 +83,7 @@ def test_an_abandoned_job_hears_of_it_wherever_it_asks() -> None:
 def test_works_of_an_abandoned_job_that_wait_for_a_slot_are_dropped() -> None:
     slots = Slots(1)
     gate, done = threading.Event(), list[str]()
-    blocking = slots.submit(lambda: gate.wait(10))
+    blocking = blocked(slots, gate)
     job = Underway()
     with job.stepping():
         turns = slots.turns()
@@ -85,7 +120,7 @@ def test_to_wait_for_a_turn_is_not_to_be_stuck() -> None:
     job = Underway(clock)
     slots = Slots(1)
     gate, pause = threading.Event(), threading.Event()
-    blocking = slots.submit(lambda: gate.wait(10))
+    blocking = blocked(slots, gate)
 
     def look() -> None:
         clock.now += 100

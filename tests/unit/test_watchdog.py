@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from soundalike.runtime.frames import Frame
-from soundalike.runtime.watchdog import Watchdog
+from soundalike.runtime.links import Link, Receive
+from soundalike.runtime.watchdog import Watchdog, watched
 
 PATIENCE = 0.08
 
@@ -76,5 +77,74 @@ def test_a_host_that_answers_is_left_alone_whatever_it_says(nonsense: Any) -> No
             await watched.often.wait()
         assert not watched.given_up.done()
         watched.dog.stop()
+
+    run(test)
+
+
+class StuckLink:
+    """A link whose host answers pings, with a job that is stuck once a test says so."""
+
+    pid = 4711
+
+    def __init__(self, receive: Receive) -> None:
+        self.still = 0.0
+        self.pinged = asyncio.Event()
+        self.killed = asyncio.Event()
+        self.closed = False
+        self.say = receive
+
+    def send(self, frame: Frame) -> None:
+        self.pinged.set()
+        self.say(Frame("pong", value=self.still))
+
+    def kill(self) -> None:
+        self.killed.set()
+        self.say(None)
+
+    async def close(self) -> None:
+        self.closed = True
+
+
+def test_a_watched_link_kills_its_host_and_keeps_pings_to_itself(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def test() -> None:
+        links: list[StuckLink] = []
+        heard: list[Frame | None] = []
+
+        async def open_link(receive: Receive) -> Link:
+            links.append(StuckLink(receive))
+            return links[-1]
+
+        link = await watched(open_link, "model", PATIENCE)(heard.append)
+        (inner,) = links
+        assert link.pid == 4711
+        inner.say(Frame("opened"))
+        async with asyncio.timeout(20):
+            await inner.pinged.wait()
+            assert not inner.killed.is_set()
+            inner.still = PATIENCE * 2
+            await inner.killed.wait()
+        assert heard == [Frame("opened"), None]
+        assert "the host of model is killed: a job has made no progress" in caplog.text
+        await link.close()
+        assert inner.closed
+
+    run(test)
+
+
+def test_a_link_that_is_closed_is_watched_no_more() -> None:
+    async def test() -> None:
+        links: list[StuckLink] = []
+
+        async def open_link(receive: Receive) -> Link:
+            links.append(StuckLink(receive))
+            return links[-1]
+
+        heard: list[Frame | None] = []
+        link = await watched(open_link, "model", PATIENCE)(heard.append)
+        await link.close()
+        await asyncio.sleep(PATIENCE)
+        assert not links[0].pinged.is_set()
 
     run(test)

@@ -3,6 +3,8 @@
 import time
 from collections.abc import Callable
 
+from soundalike.errors import OverloadedError
+
 LONGEST = 60.0
 """Seconds."""
 
@@ -31,6 +33,18 @@ class Backoff:
 
     def succeeded(self) -> None:
         self._failures, self._until = 0, 0.0
+
+    def check(self) -> None:
+        """Called before it is tried again.
+
+        Raises:
+            OverloadedError: it is too soon for that.
+        """
+        if remaining := self.remaining:
+            raise OverloadedError(
+                "The engine could not be opened. It is tried again soon, please come back later.",
+                retry_after=remaining,
+            )
 
     @property
     def failing(self) -> bool:

@@ -12,6 +12,7 @@ from soundalike.runtime.jobs import RunningJob, Tally
 from soundalike.runtime.lanes import SORRY, WINDOW
 from soundalike.runtime.lifetime import Lifetime
 from soundalike.runtime.links import OpenLink
+from soundalike.runtime.watchdog import watched
 
 
 class Host:
@@ -38,8 +39,7 @@ class Host:
         self._deployment = deployment
         self._engine = Lifetime(
             deployment,
-            open_link,
-            stall_timeout,
+            watched(open_link, deployment.id, stall_timeout) if stall_timeout else open_link,
             on_frame=self._receive,
             on_open=self._rest,
             on_end=self._fail_jobs,

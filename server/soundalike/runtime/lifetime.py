@@ -1,4 +1,4 @@
-"""The life of one engine: opened when it is needed, tried again when it failed, watched, ended."""
+"""The life of one engine: opened when it is needed, tried again when it failed, ended."""
 
 import asyncio
 import logging
@@ -11,7 +11,6 @@ from soundalike.runtime.base import Capabilities, Deployment, State, Status
 from soundalike.runtime.frames import Frame, Opening, dump_opening, load_capabilities
 from soundalike.runtime.lanes import SORRY
 from soundalike.runtime.links import Link, OpenLink
-from soundalike.runtime.watchdog import Watchdog
 
 log = logging.getLogger(__name__)
 
@@ -24,8 +23,6 @@ class Lifetime:
     Args:
         deployment: what to open.
         open_link: how to reach a host.
-        stall_timeout: seconds in which an engine must open, and its jobs must come forward, before
-            its host is killed; 0 is no limit.
         on_frame: takes what the host says of its jobs.
         on_open: called when the engine is open.
         on_end: told what the jobs of a host fail with that has died or is ended.
@@ -38,7 +35,6 @@ class Lifetime:
         self,
         deployment: Deployment,
         open_link: OpenLink,
-        stall_timeout: float,
         *,
         on_frame: Callable[[Frame], None],
         on_open: Callable[[], None],
@@ -47,7 +43,6 @@ class Lifetime:
         self.restarts = 0
         self._deployment = deployment
         self._open_link = open_link
-        self._stall_timeout = stall_timeout
         self._on_frame, self._on_open, self._on_end = on_frame, on_open, on_end
         self._changing = asyncio.Lock()
         """Held while a link is made or closed, so that there is never more than one."""
@@ -60,7 +55,6 @@ class Lifetime:
         self._was_ready = False
         self._backoff = Backoff()
         self._retry: asyncio.TimerHandle | None = None
-        self._watchdog: Watchdog | None = None
         self._closed = False
 
     @property
@@ -68,9 +62,8 @@ class Lifetime:
         # What failed has failed until it is open, however often it is tried again.
         failing = self._state == "loading" and self._backoff.failing
         state = "failed" if failing else self._state
-        return Status(
-            self._deployment.id, self._deployment.kind, state, self._reason, self._was_ready
-        )
+        of = self._deployment
+        return Status(of.id, of.kind, state, self._reason, self._was_ready)
 
     @property
     def pid(self) -> int | None:
@@ -86,7 +79,9 @@ class Lifetime:
         """
         async with self._changing:
             if self._link is None:
-                self._check_startable()
+                if self._closed:
+                    raise OverloadedError(CLOSING)
+                self._backoff.check()
                 await self._start()
             opened = self._opened
         assert opened is not None
@@ -102,14 +97,7 @@ class Lifetime:
 
     def unload(self, idle: Callable[[], bool]) -> None:
         """End the host until the engine is needed again, if it is open and `idle` by then."""
-
-        async def end() -> None:
-            async with self._changing:
-                if self._state == "ready" and idle():
-                    await self._end()
-                    self._state = "unloaded"
-
-        self._do_soon(end())
+        self._do_soon(self._end_if("ready", idle, "unloaded"))
 
     async def close(self) -> None:
         """End the host for good. One that is just being made is waited for, and ended."""
@@ -121,21 +109,13 @@ class Lifetime:
         await asyncio.gather(*self._background)
         self._state = "stopped"
 
-    def _check_startable(self) -> None:
-        if self._closed:
-            raise OverloadedError(CLOSING)
-        if self._backoff.remaining:
-            raise OverloadedError(
-                "The engine could not be opened. It is tried again soon, please come back later.",
-                retry_after=self._backoff.remaining,
-            )
-
     async def _start(self) -> None:
         self._state = "loading"
         self.restarts += self._died
         self._died = False
         self._opened = asyncio.get_running_loop().create_future()
-        self._opened.add_done_callback(_retrieve)
+        # A failure is seen even where nobody waits for it any more.
+        self._opened.add_done_callback(lambda opened: opened.cancelled() or opened.exception())
         try:
             self._link = await self._open_link(self._receive)
         except OSError as error:
@@ -144,11 +124,9 @@ class Lifetime:
         except asyncio.CancelledError:
             self._state = "stopped"
             raise
-        deployment = self._deployment
-        opening = Opening(deployment.kind, deployment.config, deployment.threads, deployment.depth)
+        of = self._deployment
+        opening = Opening(of.kind, of.config, of.threads, of.depth)
         self._link.send(Frame("open", value=dump_opening(opening)))
-        if self._stall_timeout:
-            self._watchdog = Watchdog(self._stall_timeout, self.send, self._give_up)
 
     def _receive(self, frame: Frame | None) -> None:
         if frame is None:
@@ -158,19 +136,10 @@ class Lifetime:
         elif frame.op == "opened":
             self._settle(load_capabilities(frame.value))
             self._backoff.succeeded()
-            if self._watchdog:
-                self._watchdog.opened()
             self._on_open()
         elif frame.op == "failed":
             self._not_opened(ApiError.from_fields(frame.value))
-            self._do_soon(self._end_failed())
-        elif frame.op == "pong" and self._watchdog:
-            self._watchdog.answered(frame.value)
-
-    def _give_up(self, reason: str) -> None:
-        log.error("the host of %s is killed: %s", self._deployment.id, reason)
-        if self._link is not None:
-            self._link.kill()
+            self._do_soon(self._end_if("failed", lambda: True, "failed"))
 
     def _not_opened(self, failure: ApiError, *, died: bool = False) -> None:
         """Tell those who wait, and try again by and by: a server that says that it is not ready
@@ -178,15 +147,12 @@ class Lifetime:
         self._backoff.failed(by_accident=died)
         self._settle(failure)
         if self._deployment.preload and not self._closed:
-            loop = asyncio.get_running_loop()
-            self._retry = loop.call_later(self._backoff.remaining + 0.01, self._open_again)
+            loop, delay = asyncio.get_running_loop(), self._backoff.remaining + 0.01
+            self._retry = loop.call_later(delay, lambda: self._do_soon(self._open_again()))
 
-    def _open_again(self) -> None:
-        async def opening() -> None:
-            with suppress(ApiError):
-                await self.open()
-
-        self._do_soon(opening())
+    async def _open_again(self) -> None:
+        with suppress(ApiError):
+            await self.open()
 
     def _settle(self, outcome: Capabilities | ApiError) -> None:
         """Tell those who wait for the engine how its opening went."""
@@ -201,21 +167,18 @@ class Lifetime:
 
     def _lost(self) -> None:
         """The host died: its jobs fail, nothing else does, and the next job opens it again."""
-        log.error("the host of %s died", self._deployment.id)
-        self._unwatch()
-        self._link = None
-        self._died = True
+        died = f"the host of {self._deployment.id} died"
+        log.error("%s", died)
+        self._link, self._died = None, True
         if self._state == "ready":
             self._state, self._reason = "unloaded", "its host died"
         if self._state == "loading":
-            died = ServerError(f"the host of {self._deployment.id} died")
-            self._not_opened(died, died=True)
+            self._not_opened(ServerError(died), died=True)
         self._on_end(ServerError(SORRY))
 
     async def _end(self) -> None:
         """End the host. Whoever still waits for it is told before, so that a job which comes while
         it ends is none of them."""
-        self._unwatch()
         link, self._link = self._link, None
         closing = OverloadedError(CLOSING)
         self._settle(closing)
@@ -223,23 +186,14 @@ class Lifetime:
         if link is not None:
             await link.close()
 
-    async def _end_failed(self) -> None:
+    async def _end_if(self, before: State, still: Callable[[], bool], after: State) -> None:
+        """End the host once nothing else is done to it, if it is still to be ended then."""
         async with self._changing:
-            if self._state == "failed":
+            if self._state == before and still():
                 await self._end()
+                self._state = after
 
     def _do_soon(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(work)
         self._background.add(task)
         task.add_done_callback(self._background.discard)
-
-    def _unwatch(self) -> None:
-        if self._watchdog:
-            self._watchdog.stop()
-            self._watchdog = None
-
-
-def _retrieve(opened: asyncio.Future[Capabilities]) -> None:
-    """Mark a failure as seen even where nobody waits for it any more."""
-    if not opened.cancelled():
-        opened.exception()

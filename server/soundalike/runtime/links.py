@@ -54,6 +54,7 @@ class Link(Protocol):
 
 
 OpenLink = Callable[[Receive], Awaitable[Link]]
+"""Makes a link to a new host, which says nothing before it is handed over; raises OSError."""
 
 
 class ProcessLink:

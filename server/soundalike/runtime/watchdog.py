@@ -6,11 +6,15 @@ server which was itself held up does not take its own pause for that of a host.
 """
 
 import asyncio
+import logging
 import math
 from collections.abc import Callable
 from typing import Any
 
 from soundalike.runtime.frames import Frame
+from soundalike.runtime.links import Link, OpenLink, Receive
+
+log = logging.getLogger(__name__)
 
 SILENCE = 60.0
 """Seconds in which a host must answer; its jobs may take longer."""
@@ -71,3 +75,62 @@ class Watchdog:
     def _stop(self, reason: str) -> None:
         self.stop()
         self._give_up(reason)
+
+
+class WatchedLink:
+    """A link to a host that is killed when it hangs.
+
+    Args:
+        name: what the log calls the host.
+        patience: as for `Watchdog`.
+        receive: takes each frame but the answers to pings.
+    """
+
+    def __init__(self, name: str, patience: float, receive: Receive) -> None:
+        self._name = name
+        self._patience = patience
+        self._receive = receive
+        self._link: Link
+        self._watchdog: Watchdog
+
+    async def open(self, open_link: OpenLink) -> Link:
+        self._link = await open_link(self._take)
+        self._watchdog = Watchdog(self._patience, self.send, self._give_up)
+        return self
+
+    @property
+    def pid(self) -> int | None:
+        return self._link.pid
+
+    def send(self, frame: Frame) -> None:
+        self._link.send(frame)
+
+    def kill(self) -> None:
+        self._link.kill()
+
+    async def close(self) -> None:
+        self._watchdog.stop()
+        await self._link.close()
+
+    def _take(self, frame: Frame | None) -> None:
+        if frame is None:
+            self._watchdog.stop()
+        elif frame.op == "pong":
+            self._watchdog.answered(frame.value)
+            return
+        elif frame.op == "opened":
+            self._watchdog.opened()
+        self._receive(frame)
+
+    def _give_up(self, reason: str) -> None:
+        log.error("the host of %s is killed: %s", self._name, reason)
+        self._link.kill()
+
+
+def watched(open_link: OpenLink, name: str, patience: float) -> OpenLink:
+    """The same links, each watched from its opening on."""
+
+    async def open_watched(receive: Receive) -> Link:
+        return await WatchedLink(name, patience, receive).open(open_link)
+
+    return open_watched
