@@ -383,6 +383,7 @@ def test_a_header_that_asks_for_no_fault_is_refused(served: Served) -> None:
     got = answer(served, request(scope, headers="X-Soundalike-Fault: explode\r\n"))
     assert got.data.startswith(b"HTTP/1.1 400 ")
     assert "No fault is called 'explode'" in json.loads(got.body)["error"]["message"]
+    assert f"x-request-id: {journalled(scope).id}".encode() in got.data.lower()
 
 
 def test_requests_of_one_connection_fail_one_by_one(served: Served, models: bytes) -> None:

@@ -221,3 +221,17 @@ def test_weights_that_are_not_what_they_should_be_are_one_clear_line(
     assert done.returncode == 1
     assert "is not the catalog's whisper-base" in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_hosts_leave_a_signal_to_the_whole_group_to_the_server(serve: Any) -> None:
+    with serve("--engine", "stub") as server:
+        hosts = psutil.Process(server.process.pid).children(recursive=True)
+        for host in hosts:
+            host.send_signal(signal.SIGTERM)
+        spoken = httpx.post(
+            f"{server.base_url}/audio/speech",
+            headers={"authorization": "Bearer sk-test"},
+            json={"model": "tts-1", "voice": "alloy", "input": "Still here."},
+        )
+        assert spoken.status_code == 200
+        assert [host.is_running() for host in hosts] == [True] * len(hosts)

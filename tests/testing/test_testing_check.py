@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import AsyncGenerator
+from pathlib import Path
 from typing import Any
 
 import openai
@@ -53,6 +54,18 @@ def test_an_unmatched_request_of_a_strict_scope(
     assert "no stub or recording answers request 3: POST /v1/audio/speech" in report
     assert "nearest is stub stub-1\n" in report
     assert "text: wanted 'Good*', got 'Hello.'" in report
+
+
+def test_a_request_without_a_recording_is_told_once(
+    scope: Soundalike, client: openai.OpenAI, tmp_path: Path
+) -> None:
+    scope.record(tmp_path / "takes", "none")
+    with pytest.raises(openai.BadRequestError):
+        speak(client, "Hello.")
+    with pytest.raises(AssertionError) as error:
+        scope.check()
+    assert str(error.value).count("request 1: POST") == 1
+    assert "the server failed" not in str(error.value)
 
 
 def test_an_unmatched_request_without_any_stub(scope: Soundalike, client: openai.OpenAI) -> None:

@@ -225,7 +225,9 @@ def can_filter(sample: bytes) -> bool:
 
 
 def main() -> None:
+    # As for its host: what is told to the whole process group is for the server.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     # What is imported late is imported now: a child can open nothing.
     sample = silence()
     inspected(io.BytesIO(sample), max_seconds=60)

@@ -169,6 +169,10 @@ def banner(settings: Settings, models: ServedModels, base_url: str) -> str:
         "Voices": f"{', '.join(sorted(first))}; and with gpt-4o-mini-tts "
         f"{', '.join(sorted({*more} - {*first}))}",
     }
+    if settings.is_fixture:
+        rows["For tests"] = (
+            f"{base_url.removesuffix('/v1')}/s/NAME/v1 for each, /_soundalike to control"
+        )
     title = click.style(f"soundalike {__version__} is ready", fg="green", bold=True)
     table = "\n".join(_row(name, text) for name, text in rows.items())
     curl = (

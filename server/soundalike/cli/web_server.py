@@ -50,6 +50,11 @@ class WebServer(uvicorn.Server):
             super().handle_exit(sig, frame)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        if under_way := len(self.server_state.tasks):
+            log.warning(
+                "%d under way may end within %g s; a second signal ends them at once",
+                *(under_way, self._grace),
+            )
         ending = asyncio.create_task(self._end_work())
         try:
             await super().shutdown(sockets)

@@ -19,8 +19,10 @@ def main() -> None:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     # Loading makes much that stays and hardly any garbage, so none is looked for until it is done.
     gc.disable()
-    # The server decides when a host ends; Ctrl-C in a terminal reaches the whole process group.
+    # The server decides when a host ends; Ctrl-C in a terminal, and what stops a service, reach the
+    # whole process group.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     # What a library prints must not get between the frames.
     out = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)

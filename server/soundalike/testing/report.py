@@ -59,6 +59,8 @@ def _is_unmatched(exchange: Exchange) -> bool:
 
 
 def _failed_by_itself(exchange: Exchange) -> bool:
+    if _is_unmatched(exchange):
+        return False
     if exchange.error is not None:
         return True
     ours = exchange.answered_by.partition(":")[0] in ("engine", "stub", "refusal")
