@@ -35,7 +35,10 @@ WORD = "Hello"
 
 
 def measure(context: Context) -> Iterator[Row]:
-    with context.serving("--engine", "stub") as server, Client(server.root) as client:
+    with (
+        context.serving("--engine", "stub", "--fixture", "off") as server,
+        Client(server.root) as client,
+    ):
         times = context.times(50, 15)
         models = [client.get("/v1/models") for _ in range(times)]
         yield Row("GET /v1/models", "ms", milliseconds(models), target=SMALL)
