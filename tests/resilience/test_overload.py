@@ -7,7 +7,7 @@ import threading
 import wave
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, suppress
 from typing import Any
 
 import psutil
@@ -76,13 +76,15 @@ def test_who_drips_the_body_is_told_so_too(hasty: Any) -> None:
         dripping = threading.Event()
 
         def drip() -> None:
-            while not dripping.wait(0.1):
-                client.send(b" ")
+            with suppress(OSError):  # the connection is closed when it has been told
+                while not dripping.wait(0.1):
+                    client.send(b" ")
 
         thread = threading.Thread(target=drip)
         thread.start()
         try:
-            assert answer_on(client)[0] == 408
+            # The first piece alone: what it goes on to send is answered with a reset.
+            assert client.recv(2**16).startswith(b"HTTP/1.1 408 ")
         finally:
             dripping.set()
             thread.join()
