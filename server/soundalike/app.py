@@ -103,6 +103,16 @@ def create_app(settings: Settings, runtime: Runtime | None = None) -> FastAPI:
     app.add_middleware(ServiceHeaders)
     app.state.metrics = Metrics(running, served.listing)
     errors.install(app)
+    _add_routes(app, settings)
+    app.add_middleware(shared_across_origins, settings=settings)
+    app.add_middleware(Doors, settings=settings)
+    app.add_middleware(Patience, seconds=settings.client_timeout)
+    # Added last, it is the outermost: it sees what clients see.
+    app.add_middleware(Observer, metrics=app.state.metrics, keep_content=settings.log_content)
+    return app
+
+
+def _add_routes(app: FastAPI, settings: Settings) -> None:
     app.include_router(health.router)
     app.include_router(document.router)
     if settings.metrics != "off":
@@ -119,12 +129,6 @@ def create_app(settings: Settings, runtime: Runtime | None = None) -> FastAPI:
                 dependencies=[Depends(authenticate)],
                 include_in_schema=bool(prefix),
             )
-    app.add_middleware(shared_across_origins, settings=settings)
-    app.add_middleware(Doors, settings=settings)
-    app.add_middleware(Patience, seconds=settings.client_timeout)
-    # Added last, it is the outermost: it sees what clients see.
-    app.add_middleware(Observer, metrics=app.state.metrics, keep_content=settings.log_content)
-    return app
 
 
 def _document() -> dict[str, Any]:
