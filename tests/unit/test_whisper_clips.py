@@ -14,6 +14,7 @@ from soundalike.engines.whisper.clips import (
     BLOCK,
     MAX_CLIP,
     Clip,
+    halved,
     joined,
     padded,
     speech_clips,
@@ -67,6 +68,22 @@ def test_a_silent_recording_has_no_clips(length: float) -> None:
 
 def test_a_recording_that_is_all_speech_is_one_clip() -> None:
     assert list(speech_clips(recording(7, seconds(0, 7)))) == [seconds(0, 7)]
+
+
+def test_a_short_recording_is_cut_where_its_halves_are_most_alike() -> None:
+    spoken = [seconds(0.5, 3), seconds(3.4, 5), seconds(5.5, 6), seconds(7, 9)]
+    assert list(speech_clips(recording(10, *spoken))) == [seconds(0.5, 5), seconds(5.5, 9)]
+
+
+def test_neither_half_is_too_short() -> None:
+    assert halved([seconds(0, 1.9), seconds(2.4, 6)]) == [seconds(0, 6)]
+    assert halved([seconds(0, 2), seconds(2.4, 6)]) == [seconds(0, 2), seconds(2.4, 6)]
+    assert halved([seconds(0, 6)]) == [seconds(0, 6)]
+
+
+def test_one_clip_of_many_is_not_halved() -> None:
+    spoken = [seconds(0, 6), seconds(7, 14), seconds(20, 26), seconds(27, 33)]
+    assert list(speech_clips(recording(40, *spoken))) == [seconds(0, 14), seconds(20, 33)]
 
 
 def test_speech_across_the_edge_of_a_block_is_not_cut() -> None:

@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from faster_whisper import WhisperModel
 from faster_whisper.audio import pad_or_trim
+from faster_whisper.feature_extractor import FeatureExtractor
 
 from soundalike.audio.pcm import Samples
+from soundalike.engines.whisper.guard import most_tokens, trusted
 from soundalike.engines.whisper.segments import FRAMES_PER_SECOND
 
 if TYPE_CHECKING:
@@ -26,29 +28,19 @@ if TYPE_CHECKING:
 MARGIN = 5 * FRAMES_PER_SECOND
 """Frames of silence after the content of a window."""
 
-LEAST_CONTEXT = 10 * FRAMES_PER_SECOND
+LEAST_CONTEXT = 8 * FRAMES_PER_SECOND
 """Frames of the shortest window."""
 
-LEAST_LOG_PROBABILITY = -0.6
-"""Average over a text's tokens, below which it is not trusted to a short window."""
-
-FEW_TOKENS = 16
-"""Texts of fewer tokens, times included, are improbable by nature: Whisper's own limit of -1
-(Radford et al., 2022, section 4.5) says as much of them, and the full window reads them no better.
-"""
-
-LEAST_OF_FEW = -1.0
-
-MOST_COMPRESSION = 2.4
-"""Above this, text repeats itself (Radford et al., 2022, section 4.5)."""
+LEAST_TIMED_CONTEXT = 10 * FRAMES_PER_SECOND
+"""Frames of the shortest window in which the times of segments are read as well."""
 
 LEAST_CERTAINTY = 0.5
 """Probability of a language, below which it is looked for again in the full window."""
 
 
-def context_of(content: int) -> int:
+def context_of(content: int, *, timed: bool) -> int:
     """Frames that the encoder needs for so many frames of content; never an odd number."""
-    return max(LEAST_CONTEXT, content + content % 2 + MARGIN)
+    return max(LEAST_TIMED_CONTEXT if timed else LEAST_CONTEXT, content + content % 2 + MARGIN)
 
 
 def content_of(window: NDArray[np.float32]) -> int:
@@ -58,15 +50,17 @@ def content_of(window: NDArray[np.float32]) -> int:
     return int(filled[-1]) + 1 if len(filled) else 0
 
 
-def most_tokens(content: int) -> int:
-    """Tokens that may be said in so many frames: 25 a second, for scripts of three tokens a
-    letter, and some for a timestamp here and there. One more is a sign of repetition."""
-    return 32 + 25 * content // FRAMES_PER_SECOND
+class LastSpectrogram(FeatureExtractor):  # type: ignore[misc]  # faster-whisper is untyped
+    """faster-whisper's seam: a clip's language and its text are read in one spectrogram."""
 
+    def __init__(self, extractor: FeatureExtractor) -> None:
+        self.__dict__.update(vars(extractor))
+        self._last: tuple[Samples, NDArray[np.float32]] | None = None
 
-def least_log_probability(tokens: int) -> float:
-    """The average below which a text of so many tokens is decoded again."""
-    return LEAST_OF_FEW if tokens < FEW_TOKENS else LEAST_LOG_PROBABILITY
+    def __call__(self, waveform: Samples, **options: Any) -> NDArray[np.float32]:
+        if self._last is None or self._last[0] is not waveform:
+            self._last = waveform, super().__call__(waveform, **options)
+        return self._last[1]
 
 
 class ClipWhisper(WhisperModel):  # type: ignore[misc]  # faster-whisper is untyped
@@ -74,14 +68,19 @@ class ClipWhisper(WhisperModel):  # type: ignore[misc]  # faster-whisper is unty
     short window is decoded again, as plain faster-whisper would, from the full one.
     """
 
-    def __init__(self, model: WhisperModel, between: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self, model: WhisperModel, between: Callable[[], None] = lambda: None, *, timed: bool = True
+    ) -> None:
         """On the weights of `model`, with a memory of its own for what it encoded last.
 
         Args:
             between: called ahead of each step that takes long.
+            timed: whether times are read in the windows, or text alone.
         """
         self.__dict__.update(vars(model))
+        self.feature_extractor = LastSpectrogram(model.feature_extractor)
         self._between = between
+        self._timed = timed
         self._uncut: NDArray[np.float32] | None = None
         """The window that was encoded last, where the encoder saw less than all of it."""
         self._detected: StorageView | None = None
@@ -113,7 +112,7 @@ class ClipWhisper(WhisperModel):  # type: ignore[misc]  # faster-whisper is unty
         if self._detected is not None:
             detected, self._detected = self._detected, None
             return detected
-        context = context_of(content_of(features))
+        context = context_of(content_of(features), timed=self._timed)
         self._uncut = features if context < features.shape[-1] else None
         self._widened = None
         self._between()
@@ -126,11 +125,8 @@ class ClipWhisper(WhisperModel):  # type: ignore[misc]  # faster-whisper is unty
         temperature and its compression ratio."""
         if self._uncut is None:
             return self._decoded(encoder_output, prompt, tokenizer, options)
-        limit = min(
-            most_tokens(content_of(self._uncut)),
-            self.max_length // 2,
-            self.max_length - len(prompt),
-        )
+        content = content_of(self._uncut)
+        limit = min(most_tokens(content), self.max_length // 2, self.max_length - len(prompt))
         # CTranslate2 generates half of the length that it is given
         length = max(2 * limit, len(prompt) + limit)
         once = replace(
@@ -139,15 +135,13 @@ class ClipWhisper(WhisperModel):  # type: ignore[misc]  # faster-whisper is unty
         attempt = self._decoded(encoder_output, prompt, tokenizer, once)
         result, log_probability, _, compression = attempt
         tokens = len(result.sequences_ids[0])
-        if (
-            log_probability >= least_log_probability(tokens)
-            and compression <= MOST_COMPRESSION
-            and tokens < limit
-        ):
+        if tokens < limit and trusted(tokens, log_probability, compression, content):
             return attempt
         self._between()
         self._widened = super().encode(self._uncut)
-        return self._decoded(self._widened, prompt, tokenizer, options)
+        # with times, which keep the decoder from leaving out the end of what is said
+        timed = [token for token in prompt if token != tokenizer.no_timestamps]
+        return self._decoded(self._widened, timed, tokenizer, options)
 
     def find_alignment(
         self,

@@ -8,15 +8,19 @@ from faster_whisper import WhisperModel
 
 from soundalike.audio.pcm import RECOGNITION_RATE, Samples
 from soundalike.engines.base import TranscriptionJob
-from soundalike.engines.whisper.clips import MAX_CLIP, Clip
+from soundalike.engines.whisper.clips import LEAST_HALF, MAX_CLIP, Clip
 from soundalike.engines.whisper.context import LEAST_CERTAINTY, ClipWhisper
 
 FALLBACK_TEMPERATURES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 """Tried in turn until the text is neither repetitive nor improbable (Radford et al., "Robust
 Speech Recognition via Large-Scale Weak Supervision", 2022, section 4.5)."""
 
-TELLING = 5 * RECOGNITION_RATE
+TELLING = LEAST_HALF
 """Samples of speech that are enough to tell its language by; a single word is too few."""
+
+TIMELESS = 10 * RECOGNITION_RATE
+"""Samples of the longest clip that is decoded without times where nobody looks at them. In longer
+ones the times keep the decoder from leaving something out, and cost little."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +49,14 @@ class Listening:
         audio: the whole recording, 16 kHz mono.
         between: called ahead of each step that takes long.
         """
-        self._model = ClipWhisper(model, between)
+        self._timed = job.segment_times or clip.length > TIMELESS
+        self._model = ClipWhisper(model, between, timed=self._timed)
         self._between = between
         self._job = job
         self._prompt = prompt
         self._audio = audio
         self._clip = clip
+        self._speech = audio[clip.start : clip.end]
 
     def language(self, possible: Sequence[str]) -> tuple[str, bool]:
         """The likeliest of the possible languages, and whether it is certain."""
@@ -60,7 +66,7 @@ class Listening:
             other = ClipWhisper(self._model, self._between)
             language, probability = other.spoken_language(window, possible)
         else:
-            language, probability = self._model.spoken_language(self._audio[start:end], possible)
+            language, probability = self._model.spoken_language(self._speech, possible)
         return language, probability >= LEAST_CERTAINTY
 
     def text(self, language: str) -> Heard:
@@ -68,7 +74,7 @@ class Listening:
         job = self._job
         sampled = job.temperature > 0
         segments, _ = self._model.transcribe(
-            self._audio[self._clip.start : self._clip.end],
+            self._speech,
             language=language,
             task=job.task,
             # log probabilities are to be had from a greedy search only, see `scoring`
@@ -79,5 +85,6 @@ class Listening:
             condition_on_previous_text=False,
             initial_prompt=self._prompt,
             word_timestamps=job.word_timestamps,
+            without_timestamps=not self._timed,
         )
         return Heard(self._clip, language, tuple(segments))
