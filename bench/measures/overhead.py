@@ -16,6 +16,7 @@ from bench.memory import MEGABYTE, forget_peak, peak, resident
 from bench.process import Server
 from bench.rows import Row, Target, milliseconds
 from soundalike.audio.pcm import RECOGNITION_RATE
+from soundalike.audio.uploads import upload_decoder
 from soundalike.engines.base import EngineConfig, SpeechJob, TranscriptionJob
 from soundalike.runtime.work import open_speech, open_transcription
 
@@ -45,25 +46,32 @@ def measure(context: Context) -> Iterator[Row]:
         audio = client.speak(WORD, "wav").body
         file = context.folder / "overhead.wav"
         file.write_bytes(audio)
-        yield _transcription(client, file, times)
+        yield from _transcription(client, file, times)
         yield _speech(client, times)
         yield from _upload(server, client, context.times(3, 2))
 
 
-def _transcription(client: Client, file: Path, times: int) -> Row:
+def _transcription(client: Client, file: Path, times: int) -> Iterator[Row]:
     """A request less the engine's own time: that of the same job on the same engine, decoding
-    included, in this process.
+    included, as a host does it. And what of that time it costs to decode in a process apart.
 
     The stub engine, since Whisper's own time varies by more than the whole overhead.
     """
-    _, work, engine = open_transcription(EngineConfig("stub"))
+    uploads = upload_decoder(confined=True)
+    uploads.start()
+    _, work, engine = open_transcription(EngineConfig("stub"), uploads)
+    _, work_inline, inline = open_transcription(EngineConfig("stub"))
     audio = file.read_bytes()
-    own, whole = [], []
+    own, own_inline, whole = [], [], []
     for _ in range(times):
         own.append(_duration(work(TranscriptionJob(file))))
+        own_inline.append(_duration(work_inline(TranscriptionJob(file))))
         whole.append(client.transcribe(audio)[0])
     engine.close()
-    return _over("transcription less its engine", whole, own)
+    inline.close()
+    uploads.close()
+    yield _over("transcription less its engine", whole, own)
+    yield _over("of the engine, decoding in a process apart", own, own_inline, target=None)
 
 
 def _speech(client: Client, times: int) -> Row:
@@ -84,13 +92,12 @@ def _duration(steps: Iterable[object]) -> float:
     return time.perf_counter() - began
 
 
-def _over(name: str, whole: list[float], own: list[float]) -> Row:
+def _over(name: str, whole: list[float], own: list[float], target: Target | None = SMALL) -> Row:
     """Each request less the engine's median; their noise would add up if they were paired."""
     engine = statistics.median(own)
     note = f"engine: {1000 * engine:.1f} ms"
-    return Row(
-        name, "ms", milliseconds([value - engine for value in whole]), target=SMALL, note=note
-    )
+    over = milliseconds([value - engine for value in whole])
+    return Row(name, "ms", over, target=target, note=note)
 
 
 def _upload(server: Server, client: Client, times: int) -> Iterator[Row]:

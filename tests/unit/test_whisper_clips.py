@@ -82,8 +82,8 @@ def test_neither_half_is_too_short() -> None:
 
 
 def test_one_clip_of_many_is_not_halved() -> None:
-    spoken = [seconds(0, 6), seconds(7, 14), seconds(20, 26), seconds(27, 33)]
-    assert list(speech_clips(recording(40, *spoken))) == [seconds(0, 14), seconds(20, 33)]
+    spoken = [seconds(0, 4), seconds(5, 9), seconds(20, 24), seconds(25, 29)]
+    assert list(speech_clips(recording(40, *spoken))) == [seconds(0, 9), seconds(20, 29)]
 
 
 def test_speech_across_the_edge_of_a_block_is_not_cut() -> None:
@@ -94,8 +94,8 @@ def test_speech_across_the_edge_of_a_block_is_not_cut() -> None:
 
 def test_speech_that_ends_shortly_before_an_edge_is_joined_to_what_follows_it() -> None:
     edge = BLOCK / RECOGNITION_RATE
-    audio = recording(2 * edge, seconds(edge - 9, edge - 1), seconds(edge + 1, edge + 3))
-    assert list(speech_clips(audio)) == [seconds(edge - 9, edge + 3)]
+    audio = recording(2 * edge, seconds(edge - 6, edge - 1), seconds(edge + 1, edge + 3))
+    assert list(speech_clips(audio)) == [seconds(edge - 6, edge + 3)]
 
 
 def test_a_long_recording_is_covered_once_and_in_order() -> None:

@@ -16,9 +16,10 @@ from soundalike.engines.underway import underway
 MAX_CLIP = 30 * RECOGNITION_RATE
 """Samples of Whisper's window."""
 
-JOINED_CLIP = 15 * RECOGNITION_RATE
+JOINED_CLIP = 12 * RECOGNITION_RATE
 """Samples of the longest clip that is put together from several stretches of speech. The encoder
-takes less time for two of these than for one of twice the length, and two slots can share them."""
+takes less time and memory for several of these than for one of their length, and slots can share
+them."""
 
 LEAST_HALF = 2 * RECOGNITION_RATE
 """Samples of the shortest clip that a short recording is cut into: enough for its language to be

@@ -8,6 +8,7 @@ enough, and how often it is not, is measured in docs/performance.md.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -31,8 +32,11 @@ MARGIN = 5 * FRAMES_PER_SECOND
 LEAST_CONTEXT = 8 * FRAMES_PER_SECOND
 """Frames of the shortest window."""
 
-LEAST_TIMED_CONTEXT = 10 * FRAMES_PER_SECOND
+LEAST_TIMED_CONTEXT = 12 * FRAMES_PER_SECOND
 """Frames of the shortest window in which the times of segments are read as well."""
+
+_ROOM = threading.Lock()
+"""For one full window at a time, which takes the encoder four times the memory of a short one."""
 
 LEAST_CERTAINTY = 0.5
 """Probability of a language, below which it is looked for again in the full window."""
@@ -101,8 +105,7 @@ class ClipWhisper(WhisperModel):  # type: ignore[misc]  # faster-whisper is unty
         found = self._likeliest(encoding, possible)
         if found[1] < LEAST_CERTAINTY and self._uncut is not None:
             self._uncut = None
-            self._between()
-            encoding = super().encode(window)
+            encoding = self._encoded_in_full(window)
             found = self._likeliest(encoding, possible)
         self._detected = encoding
         return found
@@ -137,8 +140,7 @@ class ClipWhisper(WhisperModel):  # type: ignore[misc]  # faster-whisper is unty
         tokens = len(result.sequences_ids[0])
         if tokens < limit and trusted(tokens, log_probability, compression, content):
             return attempt
-        self._between()
-        self._widened = super().encode(self._uncut)
+        self._widened = self._encoded_in_full(self._uncut)
         # with times, which keep the decoder from leaving out the end of what is said
         timed = [token for token in prompt if token != tokenizer.no_timestamps]
         return self._decoded(self._widened, timed, tokenizer, options)
@@ -155,6 +157,11 @@ class ClipWhisper(WhisperModel):  # type: ignore[misc]  # faster-whisper is unty
         if self._widened is not None:
             encoder_output = self._widened
         return super().find_alignment(tokenizer, text_tokens, encoder_output, num_frames, **options)
+
+    def _encoded_in_full(self, window: NDArray[np.float32]) -> StorageView:
+        self._between()
+        with _ROOM:
+            return super().encode(window)
 
     def _decoded(
         self, encoding: StorageView, prompt: list[int], tokenizer: Any, options: Any

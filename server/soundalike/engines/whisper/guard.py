@@ -19,7 +19,7 @@ LEAST_OF_FEW = -1.0
 MOST_COMPRESSION = 2.4
 """Above this, text repeats itself."""
 
-LEAST_PACE = 0.8
+LEAST_PACE = 1.5
 """Tokens a second. Text of fewer left something out, or its speaker makes long pauses."""
 
 MOST_PACE = 25

@@ -18,9 +18,9 @@ Speech Recognition via Large-Scale Weak Supervision", 2022, section 4.5)."""
 TELLING = LEAST_HALF
 """Samples of speech that are enough to tell its language by; a single word is too few."""
 
-TIMELESS = 10 * RECOGNITION_RATE
+TIMELESS = 7 * RECOGNITION_RATE
 """Samples of the longest clip that is decoded without times where nobody looks at them. In longer
-ones the times keep the decoder from leaving something out, and cost little."""
+ones the times keep the decoder from leaving a sentence out."""
 
 
 @dataclass(frozen=True, slots=True)
