@@ -35,6 +35,8 @@ CONTAINERS = {
     "oga": ("ogg", "flac"),
     "wav": ("wav", "pcm_s16le"),
     "webm": ("webm", "libopus"),
+    "adts.mp3": ("adts", "aac"),  # not among the names that are taken, but decoded
+    "aiff.wav": ("aiff", "pcm_s16be"),
 }
 
 NUMBERS = (0, 1, 0x7F, 0x80, 0xFF, 0x7FFF, 0x8000, 0xFFFF, 2**31 - 1, 2**31, 2**32 - 1)

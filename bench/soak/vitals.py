@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 
 from bench.memory import MEGABYTE
+from soundalike.temporary import LOCK
 
 PERIOD = 1.0
 """Seconds between samples."""
@@ -87,7 +88,9 @@ class Vitals:
                     server_threads=threads,
                     hosts_threads=hosts_threads,
                     processes=1 + len(children) + len(orphans),
-                    files=sum(1 for path in self._temporary.rglob("*") if path.is_file()),
+                    files=sum(
+                        path.is_file() and path.name != LOCK for path in self._temporary.rglob("*")
+                    ),
                 )
             )
 

@@ -2,9 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from fastapi import Depends, FastAPI
@@ -35,6 +34,7 @@ from soundalike.settings import Settings
 from soundalike.store.voices import Recordings
 from soundalike.telemetry.metrics import Metrics
 from soundalike.telemetry.middleware import Observer, is_probe
+from soundalike.temporary import UPLOADS, own_folder
 
 TRACES: TelemetryConfig = {
     "tracing": True,
@@ -49,11 +49,14 @@ TRACES: TelemetryConfig = {
 ENDPOINTS = (speech, transcriptions, translations, voices, voice_consents, models)
 
 
-def create_app(settings: Settings, runtime: Runtime | None = None) -> FastAPI:
+def create_app(
+    settings: Settings, runtime: Runtime | None = None, folder: Path | None = None
+) -> FastAPI:
     """The ASGI application. Engines start with its lifespan and end with it.
 
     Args:
         runtime: what runs the jobs; by default one for this machine, as the settings say.
+        folder: for uploads; by default one of its own.
     """
     served = served_models(settings)
     running = runtime or local_runtime(settings, served)
@@ -64,9 +67,9 @@ def create_app(settings: Settings, runtime: Runtime | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
-        with TemporaryDirectory(prefix="soundalike-") as folder:
-            spool = Path(folder) / "uploads"
-            spool.mkdir()
+        with nullcontext(folder) if folder else own_folder() as room:
+            spool = room / UPLOADS
+            spool.mkdir(exist_ok=True)
             app.state.service = Service(
                 settings,
                 running,
@@ -79,7 +82,7 @@ def create_app(settings: Settings, runtime: Runtime | None = None) -> FastAPI:
             if settings.is_fixture:
                 from soundalike.fixture.scopes import Scopes
 
-                app.state.scopes = Scopes(Path(folder) / "bodies", settings.seed)
+                app.state.scopes = Scopes(room / "bodies", settings.seed)
             starting = asyncio.create_task(running.start())
             try:
                 yield

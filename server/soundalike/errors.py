@@ -8,6 +8,18 @@ frameworks; `soundalike.api.errors` is the one place that renders these values.
 from enum import StrEnum
 from typing import ClassVar, TypedDict
 
+LONGEST_SHOWN = 256
+"""Characters up to which an error repeats a text of the client's as it was sent."""
+
+
+def shown(text: str) -> str:
+    """A text of the client's as an error repeats it: whole, or a long one by its two ends. The
+    live service repeats texts of ordinary length whole; how it repeats long ones was not seen."""
+    if len(text) <= LONGEST_SHOWN:
+        return text
+    half = LONGEST_SHOWN // 2
+    return f"{text[:half]}…{text[-half:]}"
+
 
 class Producer(StrEnum):
     """Which part of the live service answers so; each lays its JSON out differently."""

@@ -5,6 +5,7 @@ is escaped. Exceptions are shown by their types and the lines of code that they 
 messages, which may quote what a client sent, only where content is asked for.
 """
 
+import codecs
 import json
 import logging
 import os
@@ -100,6 +101,9 @@ class JsonFormatter(_Formatter):
             "exception": "\n".join(self._trace(record)) or None,
         }
         return json.dumps({name: value for name, value in fields.items() if value is not None})
+
+
+codecs.lookup("unicode_escape")  # else loaded from disk, when no file may be opened any more
 
 
 def escaped(text: str) -> str:

@@ -2,6 +2,7 @@
 
 The flag of a field is its name with dashes (`speech_engine` is `--speech-engine`); its variable is
 its name in capitals behind `SOUNDALIKE_`. A flag wins over a variable, a variable over the default.
+Secrets have no flag.
 """
 
 import ipaddress
@@ -16,6 +17,9 @@ from soundalike.keys import check_keys, read_keys
 from soundalike.store.location import default_folder
 
 ENV_PREFIX = "SOUNDALIKE_"
+
+SECRETS = frozenset({"api_keys", "control_token"})
+"""Settings without a flag: every user of a machine can read how a process was called."""
 
 
 class Settings(BaseSettings):
@@ -99,7 +103,9 @@ class Settings(BaseSettings):
         "kilobyte of its body, and take some of its answer; 0 is no limit.",
     )
     max_connections: int = Field(
-        400, ge=1, description="Connections at once; requests on further ones get 503."
+        400,
+        ge=1,
+        description="Connections at once; requests on 32 more get 503, and further ones are reset.",
     )
     grace: float = Field(
         30, ge=0, description="Seconds that running requests get to end after SIGTERM."

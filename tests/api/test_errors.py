@@ -123,3 +123,69 @@ def test_an_engines_own_reason_is_not_told_in_a_stream(caplog: pytest.LogCapture
     assert "secret" in caplog.text
     refused = InvalidRequestError("Too long.")
     assert in_stream(refused) is refused
+
+
+@pytest.mark.parametrize("path", ["/_soundalike/stubs", "/_soundalike", "/s/mine/v1/audio/speech"])
+def test_what_a_fixture_has_says_how_to_get_one(open_api: Any, path: str) -> None:
+    answer = open_api(fixture="off").post(path)
+    assert answer.status_code == 404
+    assert set(answer.json()["error"]) == ENVELOPE
+    message = answer.json()["error"]["message"]
+    assert message.startswith(f"Invalid URL (POST {path}). ")
+    assert message.endswith("are there with --fixture on.")
+    assert "\n" not in message
+    unknown = open_api(fixture="on").post("/_soundaliker")
+    assert unknown.json()["error"]["message"] == "Invalid URL (POST /_soundaliker)"
+
+
+LONG = "a" * 20_000
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "request_"),
+    [
+        ("GET", f"/v1/{LONG}", {}),
+        ("PUT", f"/v1/models/{LONG}", {}),
+        ("GET", f"/v1/models/{LONG}", {}),
+        ("GET", f"/v1/audio/voices/{LONG}", {}),
+        ("POST", "/v1/audio/speech", {"json": {"model": LONG, "voice": "alloy", "input": "a"}}),
+        (
+            *("POST", "/v1/audio/speech"),
+            {"json": {"model": "gpt-4o-mini-tts", "voice": LONG, "input": "a"}},
+        ),
+        (
+            *("POST", "/v1/audio/transcriptions"),
+            {
+                "data": {"model": "whisper-1", "language": LONG},
+                "files": {"file": ("a.wav", b"RIFF", "audio/wav")},
+            },
+        ),
+        (
+            *("POST", "/v1/audio/transcriptions"),
+            {
+                "data": {"model": "gpt-transcribe"},
+                "files": {"file": (f"a.{LONG[:2000]}", b"a", "audio/wav")},
+            },
+        ),
+    ],
+)
+def test_long_texts_of_a_client_are_shortened_where_errors_repeat_them(
+    api: Any, method: str, path: str, request_: dict[str, Any]
+) -> None:
+    answer = api.request(method, path, **request_)
+    assert 400 <= answer.status_code < 500
+    message = answer.json()["error"]["message"]
+    assert f"{'a' * 100}…{'a' * 100}" in message
+    assert len(message) < 700
+
+
+def test_long_keys_and_names_are_shortened_and_others_repeated_as_they_are(open_api: Any) -> None:
+    api = open_api(api_keys="sk-right")
+    refused = api.get("/v1/models", headers={"authorization": f"Bearer sk-{LONG}wxyz"})
+    message = refused.json()["error"]["message"]
+    assert "provided: sk-aaaaa***" in message
+    assert "***wxyz. You" in message
+    assert len(message) < 500
+    name = "b" * 256
+    answer = api.get(f"/v1/models/{name}", headers={"authorization": "Bearer sk-right"})
+    assert answer.json()["error"]["message"] == f"The model '{name}' does not exist"

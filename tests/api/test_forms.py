@@ -13,8 +13,10 @@ from typing import Any
 
 import pytest
 
-from soundalike.api.form import MAX_TEXT
-from soundalike.api.multipart import MAX_PARTS
+from soundalike.api import form as forms
+from soundalike.api.allowance import OWN, Allowance, Store
+from soundalike.api.form import MAX_FIELD, MAX_FILES, MAX_SPOOLED, MAX_TEXT
+from soundalike.api.multipart import MAX_CONTENT_TYPE, MAX_PARAMETERS, MAX_PARTS
 from soundalike.engines.base import VadSettings
 
 FORMS = Path(__file__).parent / "forms"
@@ -59,6 +61,7 @@ def form(*parts: tuple[str, str | bytes], before: bytes = b"", after: bytes = b"
 
 
 WHISPER = ('name="model"', "whisper-1")
+REFERENCE = 'name="known_speaker_references[]"'
 
 
 @pytest.fixture(scope="module")
@@ -111,6 +114,28 @@ def test_the_other_fields_of_the_python_sdk_arrive(send: Any, audio: bytes) -> N
     job = replay(send, recorded("python.words", audio)).job
     assert (job.language, job.prompt, job.temperature) == ("en", "héllo", 0.5)
     assert (job.vad, job.normalize_loudness) == (None, False)
+
+
+@pytest.mark.parametrize(
+    ("model", "response_format", "times"),
+    [
+        ("whisper-1", "json", False),
+        ("whisper-1", "text", False),
+        ("whisper-1", "srt", True),
+        ("whisper-1", "vtt", True),
+        ("whisper-1", "verbose_json", True),
+        ("gpt-4o-transcribe-diarize", "diarized_json", True),
+    ],
+)
+def test_segments_need_times_only_where_the_answer_shows_them(
+    send: Any, audio: bytes, model: str, response_format: str, times: bool
+) -> None:
+    request = form(
+        ('name="file"; filename="speech.mp3"', audio),
+        ('name="model"', model),
+        ('name="response_format"', response_format),
+    )
+    assert replay(send, request).job.segment_times == times
 
 
 @pytest.mark.parametrize(
@@ -224,7 +249,18 @@ def test_a_file_under_another_name_is_ignored(send: Any, audio: bytes) -> None:
 
 
 REFUSED = {
-    "text beyond all measure": form(WHISPER, ('name="prompt"', bytes(MAX_TEXT))),
+    "a field beyond all measure": form(WHISPER, ('name="prompt"', bytes(MAX_FIELD + 1))),
+    "text beyond all measure": form(*[('name="keywords[]"', bytes(MAX_FIELD))] * 4, WHISPER),
+    "names beyond all measure": form(*[(f'name="{"n" * 3000}"', "")] * (MAX_TEXT // 3000 + 1)),
+    "references beyond all measure": form((REFERENCE, bytes(MAX_SPOOLED + 1))),
+    "too many references": form(*[(REFERENCE, "data:,")] * (MAX_FILES + 1)),
+    "too long a content type": Recorded(
+        f"multipart/form-data; boundary=x; a={'b' * MAX_CONTENT_TYPE}", form(WHISPER).pieces
+    ),
+    "too many parameters": Recorded(
+        f"multipart/form-data; boundary=x{';' * MAX_PARAMETERS}", form(WHISPER).pieces
+    ),
+    "too many parameters of a part": form((f'name="a"{";" * MAX_PARAMETERS}', "b")),
     "too many parts": form(*[WHISPER] * (MAX_PARTS + 1)),
     "a part without a name": form(('filename="a.mp3"', b"audio")),
     "a boundary beyond all measure": Recorded(
@@ -262,6 +298,29 @@ def test_speaker_references_may_be_large(send: Any, audio: bytes) -> None:
     ]
     diarize = ('name="model"', "gpt-4o-transcribe-diarize")
     assert heard(send, form(diarize, *speakers, ("name=file", audio))) == SPOKEN
+
+
+def test_the_longest_field_arrives_whole(send: Any, audio: bytes) -> None:
+    prompt = "\U0001f600" * (MAX_FIELD // 4)
+    request = form(WHISPER, ('name="prompt"', prompt), ("name=file", audio))
+    assert replay(send, request).job.prompt == prompt
+
+
+def test_much_text_is_refused_while_others_take_the_room_for_it(
+    send: Any, audio: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store(OWN)
+    monkeypatch.setattr(forms, "Allowance", lambda: Allowance(store))
+    short = form(WHISPER, ("name=file", audio))
+    long = form(WHISPER, *[('name="keywords[]"', bytes(MAX_FIELD))] * 3, ("name=file", audio))
+    refused = replay(send, long.cut(4096))
+    assert refused.status == 503
+    assert refused.headers["retry-after"] == "1"
+    assert json.loads(refused.body)["error"]["type"] == "server_error"
+    assert refused.remaining == []
+    assert store.left == OWN
+    store.take(OWN)
+    assert heard(send, short) == SPOKEN
 
 
 @pytest.mark.parametrize("sent", [0, 30, 400])

@@ -167,3 +167,26 @@ def test_a_fixture_has_metrics_too(open_api: Any) -> None:
     api = open_api(fixture="on")
     assert api.post("/s/mine/v1/audio/speech", json=SPEECH).status_code == 200
     assert Scrape(api).value("requests_total", route="/v1/audio/speech", status="200") == 1
+
+
+def test_no_path_makes_a_template_of_its_own(open_api: Any) -> None:
+    """Routes match a path that ends in a line end too, which is no part of their parameters."""
+    api = open_api(api_keys="sk-right", metrics="open")
+    paths = ("/v1/models/{}%0A", "/v1/audio/voices/{}%0A", "/models/{}%0A", "/healthz%0A")
+    more = (
+        "/v1/models/{}%C3%A9",
+        "/v1/models/%E2%80%A8{}",
+        "/v1/models/%7B{}%7D",
+        "//v1/models/{}",
+    )
+    for number in range(3):
+        for path in (*paths, *more):
+            api.get(path.format(number), headers=KEYLESS)
+            api.get(path.format(number), headers={"authorization": "Bearer sk-right"})
+            api.get(f"/s/scope{number}{path.format(number)}", headers=KEYLESS)
+    routes = {sample.labels["route"] for sample in Scrape(api).found("requests_total")}
+    assert routes <= {
+        *("/v1/models/{model}", "/models/{model}", "/v1/audio/voices/{voice_id}"),
+        *("/healthz", "unmatched"),
+    }
+    assert {"/v1/models/{model}", "/models/{model}", "unmatched"} <= routes

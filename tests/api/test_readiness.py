@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from soundalike.runtime.base import Status
+from soundalike.api.health import NOT_OPENED
+from soundalike.runtime.base import DIED, Status
 
 KEYLESS = {"authorization": ""}
 
@@ -14,6 +15,7 @@ def speech(state: Any, reason: str | None = None, *, opened: bool = True) -> Sta
     return Status("stub", "speech", state, reason, opened)
 
 
+BAD = "engine not opened: [Errno 13] Permission denied: '/home/me/models/whisper-base'"
 HEARING = Status("stub", "transcription", "ready", opened=True)
 ON_DEMAND = Status("whisper-large", "transcription", "failed", "no such weights")
 
@@ -45,3 +47,28 @@ def test_how_the_engines_stand_decides_how_the_server_does(
     assert answer.json()["engines"] == [
         {"id": e.id, "kind": e.kind, "state": e.state, "reason": e.reason} for e in engines
     ]
+
+
+@pytest.mark.parametrize(
+    ("settings", "headers", "told"),
+    [
+        ({}, KEYLESS, BAD),
+        ({"api_keys": "sk-a"}, KEYLESS, NOT_OPENED),
+        ({"api_keys": "sk-a"}, {"authorization": "Bearer sk-b"}, NOT_OPENED),
+        ({"api_keys": "sk-a"}, {"authorization": "Bearer sk-a"}, BAD),
+        ({"host": "0.0.0.0", "api_keys": "sk-a"}, KEYLESS, NOT_OPENED),
+    ],
+)
+def test_strangers_are_not_told_what_an_engine_failed_with(
+    open_api: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    settings: dict[str, str],
+    headers: dict[str, str],
+    told: str,
+) -> None:
+    api = open_api(**settings)
+    engines = (speech("failed", BAD), speech("unloaded", DIED), HEARING)
+    monkeypatch.setattr(api.app.state.service.runtime, "ready", lambda: engines)
+    answer = api.get("/readyz", headers=headers)
+    assert answer.status_code == 503
+    assert [engine["reason"] for engine in answer.json()["engines"]] == [told, DIED, None]

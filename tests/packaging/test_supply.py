@@ -161,3 +161,10 @@ def test_the_image_runs_as_nobody_special_and_tells_its_health(
     said = " ".join(rest for _, rest in final)
     assert not re.search(r"(KEY|TOKEN|SECRET|PASSWORD)\w*=", said)
     assert "ALLOW_KEYLESS" not in said
+
+
+def test_orphans_are_buried_in_the_container(stages: list[list[tuple[str, str]]]) -> None:
+    """The first process of a container is the parent of all that have lost theirs."""
+    (entry,) = [rest for instruction, rest in stages[-1] if instruction == "ENTRYPOINT"]
+    assert entry == '["tini", "--", "soundalike"]'
+    assert ("COPY", "--from=build /usr/bin/tini /usr/bin/tini") in stages[-1]

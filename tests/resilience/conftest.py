@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import httpx2 as httpx
 import psutil
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 PATIENCE = 30.0
 """Seconds after which a test gives up what it waits for."""
@@ -91,6 +92,16 @@ class Subject:
         assert isinstance(found, dict)
         return found
 
+    def queued(self) -> float:
+        """Jobs that wait for the engine that speaks, as the metrics tell."""
+        (found,) = (
+            sample.value
+            for family in text_string_to_metric_families(self.client.get("/metrics").text)
+            for sample in family.samples
+            if sample.name == "soundalike_jobs_queued" and sample.labels["kind"] == "speech"
+        )
+        return found
+
     def told(self, line: str) -> int:
         """How often the engine noted a line."""
         return self.log.read_text().splitlines().count(line) if self.log.exists() else 0
@@ -130,7 +141,7 @@ class Subject:
             tuple(sorted(names)),
             process.num_threads(),
             len(process.children(recursive=True)),
-            tuple(sorted(str(p) for p in self.temporary.glob("soundalike-*/**/*") if p.is_file())),
+            tuple(sorted(str(p) for p in self.temporary.glob("soundalike-*/uploads/*"))),
         )
 
 
@@ -159,8 +170,8 @@ def subject(
         (folder / "temporary").mkdir()
         environment = {
             "PYTHONPATH": str(faulty_package),
-            "FAULTY_PLAN": str(folder / "plan"),
-            "FAULTY_LOG": str(folder / "log"),
+            "SOUNDALIKE_FAULTY_PLAN": str(folder / "plan"),
+            "SOUNDALIKE_FAULTY_LOG": str(folder / "log"),
             "TMPDIR": str(folder / "temporary"),
         }
         with (

@@ -2,7 +2,7 @@
 
 What a speech job does is told by its text: `name= steps= pause= samples= hang spin die`. How its
 opening goes is told by a file, one word for each, the last one for all that follow: `ok fail hang
-die`.
+die slow`.
 """
 
 import os
@@ -25,13 +25,19 @@ FOREVER = 3600
 
 def note(line: str) -> None:
     """Tell the test what happens."""
-    with Path(os.environ["FAULTY_LOG"]).open("a") as log:
+    with Path(os.environ["SOUNDALIKE_FAULTY_LOG"]).open("a") as log:
         print(line, file=log, flush=True)
+
+
+def work_for(seconds: float) -> None:
+    """Take so long without a pause of the process."""
+    for _ in range(round(seconds * 20)):
+        time.sleep(0.05)
 
 
 def open_as_told() -> None:
     note(f"speech in {os.getpid()}")
-    plan = Path(os.environ["FAULTY_PLAN"])
+    plan = Path(os.environ["SOUNDALIKE_FAULTY_PLAN"])
     first, *rest = plan.read_text().split()
     if rest:
         plan.write_text(" ".join(rest))
@@ -41,6 +47,8 @@ def open_as_told() -> None:
         time.sleep(FOREVER)
     if first == "die":
         os.kill(os.getpid(), signal.SIGKILL)
+    if first == "slow":
+        work_for(1.0)
     note("opened")
 
 

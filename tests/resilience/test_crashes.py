@@ -191,6 +191,15 @@ def test_an_engine_that_never_opens_is_given_up(
     with subject("--stall-timeout", "2.5", plan="ok hang ok") as running:
         running.host().kill()
         wait_until(lambda: running.engine()["state"] == "unloaded")
-        assert running.speak("a").status_code == 500
+        with ThreadPoolExecutor(1) as pool:
+            waiting = pool.submit(running.speak, "a")
+            wait_until(lambda: running.engine()["state"] == "loading")
+            assert running.ready()["status"] == "degraded"
+            assert waiting.result().status_code == 500
+        assert "did not open" in running.engine()["reason"]
+        again = running.speak("b")  # to try at once would go the same way
+        assert again.status_code == 503
+        assert int(again.headers["retry-after"]) >= 1
+        wait_until(lambda: running.client.get("/readyz").status_code == 200)
         assert running.speak("steps=1").status_code == 200
         assert "did not open" in "".join(running.server.output)

@@ -57,8 +57,10 @@ def test_a_client_that_goes_while_queued_frees_its_place_and_never_begins(
         try:
             running.wait_told("begin held", 64)
             queued = ask(running, "name=queued")
-            wait_until(lambda: running.speak("steps=1").status_code == 503)
+            wait_until(lambda: running.queued() == 1)
+            assert running.speak("steps=1").status_code == 503
             queued.close()
+            wait_until(lambda: running.queued() == 0)
             with ask(running, "name=next"):
                 clients.pop().close()
                 running.wait_told("begin next")

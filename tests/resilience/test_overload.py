@@ -246,3 +246,108 @@ def test_two_hundred_clients_at_once_are_all_served_and_health_is_told_meanwhile
         for one in coming:
             one.result()
         assert most < MOST_MEMORY
+
+
+REFERENCE = b'--x\r\nContent-Disposition: form-data; name="known_speaker_references[]"\r\n\r\n'
+PROMPT = b'--x\r\nContent-Disposition: form-data; name="prompt"\r\n\r\n'
+WIDE = "\U0001f600".encode()
+
+
+FORM = "multipart/form-data; boundary=x"
+
+
+@pytest.mark.parametrize(
+    ("clients", "path", "kind", "sent"),
+    [
+        (150, "transcriptions", FORM, REFERENCE + WIDE * 750_000),
+        (150, "transcriptions", FORM, PROMPT + WIDE * 750_000),
+        (150, "voices", FORM, PROMPT + WIDE * 750_000),
+        (350, "speech", "application/json", b'{"input": "' + b"a" * 1_000_000),
+    ],
+    ids=["references", "a prompt", "a name", "JSON"],
+)
+def test_texts_that_do_not_end_take_little_memory(
+    subject: Callable[..., AbstractContextManager[Any]],
+    wait_until: Any,
+    clients: int,
+    path: str,
+    kind: str,
+    sent: bytes,
+) -> None:
+    """Each of very many clients sends most of a text, and then nothing."""
+    with subject("--fixture", "off", engine="stub") as running, ExitStack() as stack:
+        server = psutil.Process(running.server.process.pid)
+        looks = [server.memory_info().rss]
+
+        def settled() -> bool:
+            looks.append(server.memory_info().rss)
+            return max(looks[-50:]) - min(looks[-50:]) < 2**20 and len(looks) > 50
+
+        for _ in range(clients):
+            client = stack.enter_context(running.connect())
+            with suppress(ConnectionError):  # it may be refused before it has sent everything
+                client.sendall(head(f"/v1/audio/{path}", len(sent) + 1000, kind) + sent)
+        wait_until(settled)
+        assert max(looks) < MOST_MEMORY
+        assert running.speak(SENTENCE).status_code == 200
+
+
+def test_who_takes_the_answer_slowly_but_steadily_is_served(hasty: Any) -> None:
+    """By itself the kernel would ask for more only once a third of the megabytes that it holds is
+    gone, for which this client takes far longer than the server waits."""
+    text = json.dumps(hasty.speech("name=slow steps=100000 samples=24000")).encode()
+    pause = threading.Event()
+    with hasty.connect() as client:
+        client.sendall(head("/v1/audio/speech", len(text)) + text)
+        taken = 0
+        for _ in range(100):
+            pause.wait(0.05)
+            taken += len(client.recv(12_000))
+        assert taken > 500_000
+        assert hasty.told("end slow") == 0
+    hasty.wait_told("end slow")
+
+
+def test_what_is_not_http_is_refused_in_the_envelope(shared: Any) -> None:
+    with shared.connect() as client:
+        client.sendall(b"HELO example.com\r\n\r\n")
+        status, headers, body = answer_on(client)
+    assert status == 400
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["content-type"] == "application/json"
+    error = json.loads(body)["error"]
+    assert error["type"] == "invalid_request_error"
+    assert set(error) == {"message", "type", "param", "code"}
+
+
+def test_an_idle_connection_is_closed_a_while_after_its_answer(shared: Any) -> None:
+    with shared.connect() as client:
+        client.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert answer_on(client)[0] == 200  # which reads until the connection is closed
+
+
+def test_silent_connections_take_no_more_than_their_share(
+    subject: Callable[..., AbstractContextManager[Any]], wait_until: Any
+) -> None:
+    """Those beyond the spare ones are reset; the spare ones have a second to ask for something."""
+    with subject("--max-connections", "3", engine="stub") as running, ExitStack() as stack:
+        running.client.close()
+        silent = [stack.enter_context(running.connect()) for _ in range(60)]
+        assert sum(_is_reset(client) for client in silent[35:]) == 25
+
+        def health() -> bool:
+            with running.connect() as probe, suppress(ConnectionError):
+                probe.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+                return bool(probe.recv(12) == b"HTTP/1.1 200")
+            return False
+
+        wait_until(health)
+        silent[0].sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        assert answer_on(silent[0])[0] == 200
+
+
+def _is_reset(client: socket.socket) -> bool:
+    try:
+        return client.recv(1) == b""
+    except ConnectionResetError:
+        return True

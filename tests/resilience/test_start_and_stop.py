@@ -1,5 +1,6 @@
 """How a server starts, or says in one line why it cannot, and how it ends."""
 
+import errno
 import os
 import resource
 import shutil
@@ -8,13 +9,17 @@ import subprocess
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import Any
 
+import click
 import httpx2 as httpx
 import psutil
 import pytest
+
+from soundalike.cli.descriptors import affordable
+from soundalike.cli.serve import _room_for_uploads
 
 pytestmark = pytest.mark.skipif(not psutil.LINUX, reason="needs /proc")
 
@@ -86,6 +91,7 @@ def test_work_that_outlasts_the_grace_is_ended_with_an_error(
         running.server.process.terminate()
         assert "shutting down" in last_event(streaming.result().content)["error"]["message"]
         assert silent.result().status_code == 503
+        assert int(silent.result().headers["retry-after"]) >= 1
         assert running.server.process.wait(20) == 0
         nothing_is_left_of(running, processes)
 
@@ -98,7 +104,7 @@ def test_a_second_signal_ends_everything_at_once(
         running.server.process.terminate()
         wait_until(lambda: _refused(running))
         running.server.process.send_signal(signal.SIGTERM)
-        running.server.process.wait(20)
+        assert running.server.process.wait(20) == 0
         with pytest.raises(httpx.TransportError):
             answer.read()
         nothing_is_left_of(running, processes)
@@ -114,8 +120,8 @@ def test_sigterm_while_an_engine_loads_ends_the_server_with_exit_code_0(
         env={
             **os.environ,
             "PYTHONPATH": str(faulty_package),
-            "FAULTY_PLAN": str(tmp_path / "plan"),
-            "FAULTY_LOG": str(log),
+            "SOUNDALIKE_FAULTY_PLAN": str(tmp_path / "plan"),
+            "SOUNDALIKE_FAULTY_LOG": str(log),
         },
         stderr=subprocess.PIPE,
         text=True,
@@ -136,8 +142,8 @@ def test_an_engine_that_cannot_be_opened_at_start_is_one_clear_line(
     done = command(
         *("serve", "--engine", "faulty", "--port", "0"),
         PYTHONPATH=str(faulty_package),
-        FAULTY_PLAN=str(tmp_path / "plan"),
-        FAULTY_LOG=str(tmp_path / "log"),
+        SOUNDALIKE_FAULTY_PLAN=str(tmp_path / "plan"),
+        SOUNDALIKE_FAULTY_LOG=str(tmp_path / "log"),
     )
     assert done.returncode == 1
     assert done.stderr == "Error: the weights cannot be read\n"
@@ -235,3 +241,150 @@ def test_hosts_leave_a_signal_to_the_whole_group_to_the_server(serve: Any) -> No
         )
         assert spoken.status_code == 200
         assert [host.is_running() for host in hosts] == [True] * len(hosts)
+
+
+def test_uploads_that_a_killed_server_left_go_with_the_next_start(
+    subject: Callable[..., AbstractContextManager[Any]], serve: Any, wait_until: Any
+) -> None:
+    head = (
+        b"POST /v1/audio/transcriptions HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer sk\r\n"
+        b"Content-Type: multipart/form-data; boundary=x\r\nContent-Length: 2000000\r\n\r\n"
+        b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.wav"\r\n\r\n'
+    )
+    with subject("--fixture", "off", engine="stub") as killed, killed.connect() as client:
+        client.sendall(head + bytes(1_000_000))
+        wait_until(lambda: [*killed.temporary.glob("soundalike-*/uploads/*")])
+        killed.server.process.kill()
+        killed.server.process.wait(20)
+        (left,) = killed.temporary.iterdir()
+        with serve("--engine", "stub", TMPDIR=str(killed.temporary)):
+            assert not left.exists()
+        assert [*killed.temporary.iterdir()] == []
+
+
+def half_an_upload(running: Any, client: Any) -> None:
+    client.sendall(
+        b"POST /v1/audio/transcriptions HTTP/1.1\r\nHost: localhost\r\n"
+        b"Authorization: Bearer sk-test\r\nContent-Length: 2000000\r\n"
+        b"Content-Type: multipart/form-data; boundary=x\r\n\r\n"
+        b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.wav"\r\n\r\n'
+        + bytes(1_000_000)
+    )
+
+
+def test_an_upload_that_outlasts_the_grace_is_cut_off_and_leaves_no_file(
+    subject: Callable[..., AbstractContextManager[Any]], wait_until: Any
+) -> None:
+    with subject("--grace", "0.5") as running, running.connect() as client:
+        processes = family(running)
+        half_an_upload(running, client)
+        wait_until(lambda: running.held().temporary, "nothing was spooled")
+        running.server.process.terminate()
+        assert running.server.process.wait(20) == 0
+        nothing_is_left_of(running, processes)
+
+
+def test_what_is_queued_is_told_so_at_the_end_of_the_grace(
+    subject: Callable[..., AbstractContextManager[Any]], wait_until: Any
+) -> None:
+    with subject("--grace", "0.5") as running, ThreadPoolExecutor(65) as pool:
+        processes = family(running)
+        held = [pool.submit(running.speak, f"name=held {LONG}") for _ in range(64)]
+        running.wait_told("begin held", 64)
+        queued = pool.submit(running.speak, "name=queued")
+        wait_until(lambda: _waiting(running))
+        running.server.process.terminate()
+        assert queued.result().status_code == 503
+        for one in held:
+            one.exception()  # broken off
+        assert running.server.process.wait(20) == 0
+        assert running.told("begin queued") == 0
+        nothing_is_left_of(running, processes)
+
+
+def _waiting(running: Any) -> bool:
+    line = 'soundalike_jobs_queued{deployment="faulty",kind="speech"} 1.0'
+    return line in running.client.get("/metrics").text
+
+
+@pytest.mark.parametrize("hard", [4096, 400])
+def test_as_many_connections_are_taken_as_there_are_descriptors_for(
+    hard: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits = (256, hard)
+
+    def set_limit(_: int, new: tuple[int, int]) -> None:
+        nonlocal limits
+        limits = new
+
+    monkeypatch.setattr(resource, "getrlimit", lambda _: limits)
+    monkeypatch.setattr(resource, "setrlimit", set_limit)
+    taken = affordable(400)
+    assert (taken == 400) is (hard == 4096)
+    assert 1 <= taken <= 400
+    assert limits[0] > 800 if hard == 4096 else limits == (400, 400)
+
+
+def test_too_few_descriptors_are_told_in_one_line() -> None:
+    few = 600
+    command = ["sh", "-c", f'ulimit -n {few}; exec "$0" "$@"', sys.executable, "-m", "soundalike"]
+    process = subprocess.Popen(
+        [*command, "serve", "--engine", "stub", "--port", "0"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stderr is not None
+        assert "--max-connections is" in process.stderr.readline()
+    finally:
+        process.terminate()
+        process.communicate(timeout=20)
+    assert process.returncode == 0
+
+
+def test_sigterm_during_a_pull_ends_it_and_leaves_no_model(
+    model_store: Path, tmp_path: Path, wait_until: Any
+) -> None:
+    del model_store
+    process = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "soundalike", "serve", "--port", "0", "--offline"),
+            *("--models", str(tmp_path)),
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    wait_until(lambda: any(tmp_path.glob(".partial-*/*")) or process.poll() is not None)
+    process.terminate()
+    said, _ = process.communicate(timeout=20)
+    assert process.returncode == 0
+    assert "Traceback" not in said
+    assert not (tmp_path / "whisper-base").exists()
+
+
+def test_sigterm_is_heeded_before_the_command_is_loaded() -> None:
+    """As process 1 of a container it would else be lost, and the server killed after a while."""
+    code = (
+        "import contextlib, os, sys; from soundalike.cli import main\n"
+        "sys.modules['soundalike.cli.serve'] = None\n"  # so that it cannot be loaded
+        "with contextlib.suppress(ImportError):\n    main(['serve'])\n"
+        "os.kill(os.getpid(), 15)"
+    )
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_temporary_space_that_ends_while_the_server_starts_is_one_clear_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("soundalike.cli.serve.own_folder", full)
+    with ExitStack() as stack, pytest.raises(click.ClickException) as refused:
+        _room_for_uploads(stack)
+    refused.value.show()
+    said = capsys.readouterr().err
+    assert said.startswith("Error: uploads need room for temporary files: No space left on device")
+    assert said.count("\n") == 1

@@ -55,6 +55,26 @@ def ten_hours_of_silence() -> bytes:
     return frames[4] * (10 * 3600 * 8000 // 1024)
 
 
+def many_channels() -> bytes:
+    """64 of them, each as much work as a recording of its own."""
+    channels, rate = 64, 48_000
+    file = io.BytesIO()
+    options = {"mapping_family": "255", "b": str(channels * 6000)}
+    with av.open(file, "w", format="matroska") as output:
+        layout = f"{channels} channels"
+        stream = output.add_stream("libopus", rate=rate, layout=layout, options=options)
+        assert isinstance(stream, av.AudioStream)
+        frame = av.AudioFrame.from_ndarray(silence(channels * rate).reshape(1, -1), "s16", layout)
+        frame.sample_rate, frame.pts = rate, 0
+        output.mux([*stream.encode(frame), *stream.encode(None)])
+    return file.getvalue()
+
+
+def hours_in_few_bytes(hours: float) -> bytes:
+    """In FLAC: 2.5 bytes a second."""
+    return encoded("flac", "flac", 1000, silence(int(hours * 3.6e6)), frame_size="65535")
+
+
 def box(kind: bytes, *content: bytes) -> bytes:
     body = b"".join(content)
     return struct.pack(">I", 8 + len(body)) + kind + body
@@ -130,10 +150,15 @@ HOSTILE: dict[str, Any] = {
     "bomb of a slow rate": lambda: wav_header(rate=1, bits=8) + bytes(30_000),
     "bomb of few frames": lambda: encoded("flac", "flac", 4, silence(65_535), frame_size="65535"),
     "bomb of many hours": lambda: encoded("flac", "flac", 9, silence(2**20), frame_size="65535"),
+    "an hour in nine kilobytes": lambda: hours_in_few_bytes(1.0),
+    "six hours in thirteen kilobytes": lambda: hours_in_few_bytes(5.9),
+    "64 channels": many_channels,
 }
 
 
-def transcribe(root: str, data: bytes, name: str, model: str = "whisper-1") -> tuple[int, Any]:
+def transcribe(
+    root: str, data: bytes, name: str, model: str = "whisper-1", task: str = "transcriptions"
+) -> tuple[int, Any]:
     """The status, and the JSON of the body."""
     boundary = uuid.uuid4().hex
     body = (
@@ -145,7 +170,7 @@ def transcribe(root: str, data: bytes, name: str, model: str = "whisper-1") -> t
     try:
         connection.request(
             "POST",
-            "/v1/audio/transcriptions",
+            f"/v1/audio/{task}",
             body + data + f"\r\n--{boundary}--\r\n".encode(),
             {
                 "authorization": "Bearer sk-test",
@@ -187,6 +212,28 @@ def test_a_hostile_file_is_a_400_while_others_are_answered(
         status, _ = transcribe(stub_server.root, second_of_sound(), "speech.wav", model)
         assert status == 200
         assert_refused(attack.result(60), model)
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_a_hostile_file_is_not_translated(stub_server: Any, kind: str) -> None:
+    answer = transcribe(
+        stub_server.root, HOSTILE[kind](), "speech.mp3", "whisper-1", "translations"
+    )
+    assert_refused(answer, "whisper-1")
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("an hour in nine kilobytes", " bytes may last"),
+        ("six hours in thirteen kilobytes", " bytes may last"),
+        ("64 channels", "audio with 64 channels has more than 8 channels "),
+    ],
+)
+def test_the_sender_is_told_what_was_refused(stub_server: Any, kind: str, words: str) -> None:
+    _, body = transcribe(stub_server.root, HOSTILE[kind](), "a.mp3")
+    assert words in body["error"]["message"]
+    assert body["error"]["code"] == "invalid_value"
 
 
 @pytest.mark.parametrize(("model", "limit"), [("whisper-1", 21_600), ("gpt-4o-transcribe", 1400)])
@@ -238,7 +285,10 @@ def test_a_playlist_leads_nowhere(
 
 def test_many_hostile_files_at_once_leave_nothing_behind(serve: Any) -> None:
     """And the one among them that is well meant is heard."""
-    attacks = [HOSTILE[kind]() for kind in ("ten hours of silence", "bomb of few frames")] * 4
+    attacks = [
+        HOSTILE[kind]()
+        for kind in ("ten hours of silence", "bomb of few frames", "64 channels", "zeros")
+    ] * 4
     with serve("--engine", "stub") as server:
         transcribe(server.root, second_of_sound(), "speech.wav")
         before = len(psutil.Process(server.process.pid).children(recursive=True))
@@ -250,7 +300,7 @@ def test_many_hostile_files_at_once_leave_nothing_behind(serve: Any) -> None:
                 assert_refused(answer.result(60), "whisper-1")
         family = psutil.Process(server.process.pid).children(recursive=True)
         psutil.wait_procs([one for one in family if _decodes(one)], timeout=60)
-        assert len(psutil.Process(server.process.pid).children(recursive=True)) <= before + 1
+        assert len(psutil.Process(server.process.pid).children(recursive=True)) <= before + 2
     _, alive = psutil.wait_procs(family, timeout=60)
     assert [one for one in alive if one.status() != psutil.STATUS_ZOMBIE] == []
 

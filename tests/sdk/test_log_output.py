@@ -21,6 +21,7 @@ KEYS = ("sk-first-canary-key-0123456789", "sk-second-canary-key-0123456789")
 WRONG = "sk-wrong-canary-key-9876543210"
 CONTENT = "zebra canary quagga"
 FORGED = "\r\n2026-01-01T00:00:00.000Z INFO soundalike.access: GET /forged 200\x1b[2K"
+FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip", "x-forwarded-proto", "x-forwarded-host")
 FORGED_JSON = '\n{"time": "2026", "level": "info", "message": "forged"}\n'
 
 
@@ -93,6 +94,7 @@ def ask(base_url: str) -> None:
         client.get("/models", headers={"authorization": f"Bearer {WRONG}"})
         client.get("/models", headers={"authorization": ""}, params={"key": KEYS[1]})
         client.get("/models", headers={"x-request-id": "forged", "user-agent": "forged\tagent"})
+        client.get("/models", headers=dict.fromkeys(FORWARDED, "6.6.6.6 forged"))
     _talk_rubbish(base_url)
 
 
@@ -131,6 +133,7 @@ def test_json_is_one_object_a_line_without_keys_or_content(tmp_path: Path, runti
     }
     assert any(record.get("model") == f"whisper-1{FORGED}" for record in accesses)
     assert all(record["request_id"].startswith("req_") for record in accesses)
+    assert {record["client"] for record in accesses} == {"127.0.0.1"}
 
 
 def test_text_is_one_line_a_record_without_keys_or_content(tmp_path: Path) -> None:

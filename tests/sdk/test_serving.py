@@ -10,7 +10,11 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
+
+from soundalike.cli.serve import _listen
+from soundalike.settings import Settings
 
 CHECKOUT = Path(__file__).parents[2]
 
@@ -104,8 +108,34 @@ def test_a_taken_port_is_one_clear_line(stub_server: Any) -> None:
     assert done.returncode == 1
     assert done.stderr == (
         f"Error: cannot listen on 127.0.0.1:{port}: Address already in use; "
-        f"another port may be free: --port {int(port) + 1}\n"
+        f"another port may be free: --port {int(port) + 1}, or PORT={int(port) + 1} with make\n"
     )
+
+
+def test_a_port_that_two_servers_are_bound_to_is_one_clear_line() -> None:
+    """The other may be bound at the same moment: a taken port shows only when both listen."""
+    with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        other.bind(("127.0.0.1", 0))
+        settings = Settings(engine="stub", port=other.getsockname()[1])
+        with _listen(settings) as first:
+            assert first.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+            with pytest.raises(OSError, match="in use"):
+                other.listen()
+    with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        other.bind(("127.0.0.1", 0))
+        settings = Settings(engine="stub", port=other.getsockname()[1])
+        bind = socket.socket.bind
+
+        def bound_and_beaten(self: socket.socket, address: Any) -> None:
+            bind(self, address)
+            other.listen()
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(socket.socket, "bind", bound_and_beaten)
+            with pytest.raises(click.ClickException, match="cannot listen on"):
+                _listen(settings)
 
 
 def test_missing_weights_are_one_clear_line(tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ def connect(server: Any) -> socket.socket:
 
 
 def spooled(temporary: Path) -> list[Path]:
-    return [path for path in temporary.glob("soundalike-*/**/*") if path.is_file()]
+    return list(temporary.glob("soundalike-*/uploads/*"))
 
 
 def wait_until(what: Any) -> None:

@@ -75,10 +75,11 @@ def test_node(tmp_path: Path) -> None:
 def test_the_flags_of_files_that_cannot_run_here_are_known(path: Path) -> None:
     """A workflow and a compose file are read at least, and what they tell soundalike is checked."""
     from soundalike.cli.serve import serve
+    from soundalike.settings import Settings
 
     assert yaml.safe_load(path.read_text())
     known = {flag for option in serve.params for flag in option.opts}
-    variables = {flag.removeprefix("--").replace("-", "_").upper() for flag in known}
+    variables = {name.upper() for name in Settings.model_fields}
     text = path.read_text()
     for line in text.splitlines():
         _, serves, flags = line.partition("serve ")

@@ -85,7 +85,7 @@ def test_a_failing_lifespan_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(**_: Any) -> None:
         raise OSError("the disk is full")
 
-    monkeypatch.setattr("soundalike.app.TemporaryDirectory", fail)
+    monkeypatch.setattr("soundalike.app.own_folder", fail)
     with pytest.raises(OSError, match="the disk is full"), serve():
         pytest.fail("it has started")
 

@@ -33,11 +33,14 @@ ALLOWED: dict[str, set[str]] = {
         *("api", "audio", "contracts", "engines", "errors", "formats", "languages", "runtime"),
         *("settings", "transcript"),
     },
-    "app": {"api", "fixture", "runtime", "served", "settings", "store", "telemetry"},
+    "temporary": set(),
+    "app": {
+        *("api", "fixture", "runtime", "served", "settings", "store", "telemetry", "temporary"),
+    },
     "serving": {"api", "fixture", "settings"},
     "cli": {
         *("app", "contracts", "doctor", "engines", "errors", "keys", "logs", "runtime", "served"),
-        *("serving", "settings", "store"),
+        *("serving", "settings", "store", "temporary"),
     },
     "__main__": {"cli"},
     "testing": {

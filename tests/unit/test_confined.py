@@ -17,10 +17,13 @@ import av
 import numpy as np
 import pytest
 
-from soundalike.audio import confined
+from soundalike.audio import confined, told
+from soundalike.audio.allowance import SHORT, Places, Room
 from soundalike.audio.confined import AVAILABLE, ConfinedDecoder
 from soundalike.audio.decode import decode, inspect
-from soundalike.audio.orders import Limits
+from soundalike.audio.orders import Limits, Order
+from soundalike.audio.refusals import LONGEST_SECONDS, Bounds, Refusal
+from soundalike.audio.told import PACE, PATIENCE, READING, outcome
 from soundalike.audio.uploads import InlineDecoder, upload_decoder
 from soundalike.engines.underway import AbandonedError, Underway
 from soundalike.errors import InvalidRequestError, ServerError, UndecodableAudioError
@@ -195,7 +198,7 @@ def test_memory_suffices_for_what_is_odd_and_not_for_a_bomb(
     assert len(shared.decode(slow_flac(tmp_path, 512))) == pytest.approx(512 * 4000, rel=0.01)
     bomb = slow_flac(tmp_path, 65_535)
     assert bomb.stat().st_size < 10_000
-    with pytest.raises(UndecodableAudioError):
+    with pytest.raises(InvalidRequestError, match=r"16383\.75 seconds is longer than the 8"):
         shared.decode(bomb)
 
 
@@ -214,7 +217,7 @@ def test_processor_time_is_limited(
 def test_time_is_limited(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(confined, "PACE", 1e9)
+    monkeypatch.setattr(told, "PACE", 1e9)
     decoder = ConfinedDecoder(patience=2.0)
     monkeypatch.setattr(confined, "Limits", lambda memory, _, output: Limits(memory, 60, output))
     decoder.start()
@@ -242,7 +245,7 @@ from soundalike.audio.confinement import confine
 from soundalike.audio.orders import Limits
 file = os.open(sys.argv[1], os.O_RDWR)
 os.fork  # looked up while files can still be opened
-confine(Limits(memory=2**26, cpu_seconds=1, output=1000))
+confine(Limits(memory=2**26, cpu_seconds=1, output=1000), parent=os.getppid())
 try:
     {attempt}
 except (MemoryError, OSError, RuntimeError, ValueError) as error:
@@ -357,6 +360,203 @@ def test_a_decoder_that_hangs_is_replaced(tmp_path: Path) -> None:
         decoder.close()
 
 
+def test_two_that_time_out_at_once_leave_the_next_decoder_alone(tmp_path: Path) -> None:
+    decoder = ConfinedDecoder(patience=1.0)
+    decoder.start()
+    try:
+        hanging = family(decoder)
+        hanging[0].suspend()
+        waiting = [Decoding(lambda: decoder.decode(wav(tmp_path, 1.0))) for _ in range(2)]
+        assert [type(one.ended()) for one in waiting] == [ServerError] * 2
+        assert_gone(hanging)
+        decoder._patience = LONG
+        assert len(decoder.decode(wav(tmp_path, 1.0))) == 16_000
+    finally:
+        decoder.close()
+
+
+def test_only_the_process_that_hung_is_ended(own: ConfinedDecoder, tmp_path: Path) -> None:
+    hung = own._zygote._process
+    assert hung
+    own._zygote.end(hung)
+    assert len(own.decode(wav(tmp_path, 1.0))) == 16_000
+    successor = own.pid
+    own._zygote.end(hung)  # by the next upload that had waited for it
+    assert own.pid == successor
+    assert len(own.decode(wav(tmp_path, 1.0))) == 16_000
+
+
+def spare(decoder: ConfinedDecoder) -> list[Any]:
+    """The children that wait for an order, once there are two."""
+    for _ in range(int(LONG * 20)):
+        if len(children := family(decoder)[1:]) == 2 and not any(map(decodes, children)):
+            return children
+        threading.Event().wait(0.05)
+    raise AssertionError("too few children are made ahead")
+
+
+def test_children_are_made_ahead_and_again(own: ConfinedDecoder, tmp_path: Path) -> None:
+    assert len(own.decode(wav(tmp_path, 1.0))) == 16_000  # it has begun to fork
+    first = spare(own)
+    long = Decoding(lambda: own.decode(hours_of_silence(tmp_path, 5.5)))
+    taken = busy(own)
+    assert taken.pid in [child.pid for child in first]
+    for _ in range(int(LONG * 20)):  # while it decodes, and not when it has ended
+        if len(family(own)) == 4:
+            break
+        threading.Event().wait(0.05)
+    assert len(family(own)) == 4
+    assert long.thread.is_alive()
+    own.close()
+    long.ended()
+
+
+def test_a_child_whose_parent_died_before_it_confined_itself_ends(
+    own: ConfinedDecoder, tmp_path: Path
+) -> None:
+    assert len(own.decode(wav(tmp_path, 1.0))) == 16_000
+    waiting = spare(own)
+    for child in waiting:
+        child.suspend()
+    orphaned = Decoding(lambda: own.decode(hours_of_silence(tmp_path, 5.5)))
+    processes = family(own)
+    while len(processes) < 4:  # one has its order, and another one is made
+        threading.Event().wait(0.05)
+        processes = family(own)
+    processes[0].kill()
+    psutil.wait_procs(processes[:1], timeout=LONG)
+    for child in waiting:
+        child.resume()
+    assert isinstance(orphaned.ended(), ServerError)
+    assert_gone(processes)
+
+
+def test_decoders_get_none_of_the_operators_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = {"LC_ALL": "C.UTF-8", "MALLOC_ARENA_MAX": "2", "PYTHONHASHSEED": "0"}
+    for name, value in {"AWS_SECRET_ACCESS_KEY": "x", "SOUNDALIKE_API_KEYS": "x", **kept}.items():
+        monkeypatch.setenv(name, value)
+    decoder = ConfinedDecoder()
+    decoder.start()
+    try:
+        environment = psutil.Process(decoder.pid).environ()
+    finally:
+        decoder.close()
+    assert environment.items() >= kept.items()
+    assert {name for name in environment if not name.startswith(("LC_", "LD_", "PYTHON"))} <= {
+        *("GLIBC_TUNABLES", "LANG", "MALLOC_ARENA_MAX", "OPENBLAS_NUM_THREADS", "PATH"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("size", "max_seconds"), [(13_000, LONGEST_SECONDS), (25 * 2**20, LONGEST_SECONDS), (99, 60.0)]
+)
+def test_what_a_file_may_cost_follows_from_its_size(
+    own: ConfinedDecoder,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    size: int,
+    max_seconds: float,
+) -> None:
+    path = tmp_path / "upload"
+    path.write_bytes(b"x" * 99)
+    with path.open("r+b") as file:
+        file.truncate(size)
+    orders: list[Order] = []
+    patience: list[float] = []
+
+    def send(order: Order, files: object) -> None:
+        orders.append(order)
+
+    def ends(stream: object, **given: Any) -> None:
+        patience.append(given["patience"])
+        raise Refusal("undecodable")
+
+    monkeypatch.setattr(own._zygote, "send", send)
+    monkeypatch.setattr(confined, "outcome", ends)
+    with pytest.raises(UndecodableAudioError):
+        own.decode(path, max_seconds=max_seconds)
+    (order,) = orders
+    longest = Bounds(size, max_seconds).seconds
+    assert order.max_seconds == longest
+    assert longest <= order.limits.output / 4 / order.rate <= longest + 1
+    earned = longest / PACE + size / READING
+    assert earned <= order.limits.cpu_seconds - PATIENCE < earned + 1
+    assert patience == [PATIENCE]
+    assert PATIENCE < 10
+
+
+def test_only_so_many_are_decoded_at_once(own: ConfinedDecoder, tmp_path: Path) -> None:
+    own._places = Places(1)
+    first = Decoding(lambda: own.decode(hours_of_silence(tmp_path, 5.5)))
+    busy(own)
+    in_line = threading.Event()
+
+    class Watched(Underway):
+        def come_forward(self) -> None:
+            in_line.set()
+            super().come_forward()
+
+    job = Watched()
+
+    def work() -> None:
+        with job.stepping():
+            own.decode(wav(tmp_path, 1.0))
+
+    second = Decoding(work)
+    assert in_line.wait(LONG)
+    assert sum(map(decodes, family(own)[1:])) == 1
+    job.abandon()
+    assert isinstance(second.ended(), AbandonedError)
+    assert own._places.short.left == 0
+    own.close()
+    first.ended()
+    assert own._places.short.left == 1
+
+
+def test_samples_take_up_room_until_they_are_gone(tmp_path: Path) -> None:
+    room = Room(short=2 * SHORT, long=4 * SHORT)
+    decoder = ConfinedDecoder(room=room)
+    try:
+        short = decoder.decode(wav(tmp_path, 1.0))
+        assert room.short.left == 2 * SHORT - short.nbytes
+        long = decoder.decode(wav(tmp_path, 700.0, 1000))
+        assert room.short.left == 2 * SHORT - short.nbytes
+        assert room.long.left == 4 * SHORT - long.nbytes
+        part = long[5:10]
+        del long, short
+        assert (room.short.left, room.long.left) == (2 * SHORT, 4 * SHORT - 700 * 64_000)
+        del part
+        assert room.long.left == 4 * SHORT
+        (tmp_path / "upload.wav").write_bytes(b"no audio")
+        with pytest.raises(UndecodableAudioError):
+            decoder.decode(tmp_path / "upload.wav")
+        assert room.short.left == 2 * SHORT
+    finally:
+        decoder.close()
+
+
+def test_a_long_upload_waits_for_room_and_a_short_one_does_not(tmp_path: Path) -> None:
+    room = Room(short=2 * SHORT, long=2 * SHORT)
+    decoder = ConfinedDecoder(room=room)
+    others = room.long.reserve(SHORT)
+    long: list[int] = []
+    try:
+        path = wav(tmp_path, 700.0, 1000)
+        waiting = Decoding(lambda: long.append(len(decoder.decode(path))))
+        while not room.long.waiting:
+            threading.Event().wait(0.01)
+        short = tmp_path / "short"
+        short.mkdir()
+        assert len(decoder.decode(wav(short, 1.0))) == 16_000
+        assert long == []
+        others.end()
+        assert waiting.ended() is None
+        assert long == [700 * 16_000]
+        assert room.long.left == 2 * SHORT
+    finally:
+        decoder.close()
+
+
 def test_nothing_outlives_the_host(tmp_path: Path) -> None:
     path = hours_of_silence(tmp_path, 5.5)
     code = f"""
@@ -392,7 +592,7 @@ def test_no_descriptor_is_left_open(shared: ConfinedDecoder, tmp_path: Path) -> 
         with pytest.raises(InvalidRequestError):
             shared.decode(path, max_seconds=0.1)
     assert descriptors() == before
-    assert psutil.Process(shared.pid).num_fds() <= theirs + 2  # who ended last, and who is next
+    assert psutil.Process(shared.pid).num_fds() <= theirs + 4  # who ended last, and who is next
 
 
 def line(**told: Any) -> bytes:
@@ -408,14 +608,21 @@ def line(**told: Any) -> bytes:
         b"[" * 10_000 + b"\n",
         b"\xff\xfe\n",
         b"x" * 100_000,
-        line(claim="long") + line(ended=-11),
-        line(claim=float("nan")) + line(ended=1),
+        line(heard="long") + line(ended=-11),
+        line(heard=float("nan")) + line(ended=1),
+        line(heard=-(10**400)),
         line(failed="ValueError: \n2026-01-01 INFO all is well"),
         line(refused=[]),
         line(refused={"kind": []}),
+        line(refused=["made up", 1]),
+        line(refused=[["too_long"], 1]),
+        line(refused=["too_long"]),
+        line(refused=["too_long", "x"]),
+        line(refused=["too_long", float("inf")]),
+        line(refused=["too_long", 10**400]),
         line(refused=ServerError("made up").fields()),
         line(surprise=True),
-        line(claim=1) * 2,
+        line(claim=1),
     ],
 )
 def test_whatever_a_decoding_process_says_is_the_clients_mistake(
@@ -426,19 +633,67 @@ def test_whatever_a_decoding_process_says_is_the_clients_mistake(
         with theirs:
             theirs.sendall(said)
         with pytest.raises(UndecodableAudioError):
-            ConfinedDecoder()._outcome(ours, 60)
+            outcome(ours, patience=LONG, max_seconds=60)
     assert all("\n" not in record.getMessage() for record in caplog.records)
 
 
-def test_a_claim_earns_no_more_than_the_longest_audio_would(
+def test_a_refusal_is_told_in_the_hosts_own_words() -> None:
+    ours, theirs = socket.socketpair()
+    with ours:
+        with theirs:
+            theirs.sendall(line(refused=["too_long", 3600.5]))
+        with pytest.raises(Refusal) as refusal:
+            outcome(ours, patience=LONG, max_seconds=60)
+    assert (refusal.value.reason, refusal.value.number) == ("too_long", 3600.5)
+
+
+def test_what_was_heard_earns_no_more_than_the_longest_audio_would(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        theirs.sendall(line(started=True) + line(claim=1e12))
-        monkeypatch.setattr(confined, "PACE", 600.0)
+        theirs.sendall(line(started=True) + line(heard=1e12) * 2)
+        monkeypatch.setattr(told, "PACE", 600.0)
         with pytest.raises(TimeoutError):  # after a tenth of a second, not of an aeon
-            ConfinedDecoder(patience=0.0001)._outcome(ours, 60)
+            outcome(ours, patience=0.0001, max_seconds=60)
+
+
+def test_counted_packets_earn_no_more_than_the_file_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    earned: list[float] = []
+    monkeypatch.setattr(told._Told, "earn", lambda _, seconds: earned.append(seconds))
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        theirs.sendall(line(read=READING) + line(read=1e12) + line(heard=PACE) + line(done=None))
+        outcome(ours, patience=LONG, max_seconds=60, size=2 * READING)
+    assert earned == [1.0, 2.0, 3.0]
+
+
+def test_only_more_sound_earns_more_time() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        waiting = told._Told(ours, PATIENCE, lambda: None)
+        first = waiting._deadline
+        waiting.earn(5.0)
+        waiting.earn(2.0)
+        assert waiting._deadline == first + 5.0
+
+
+def test_waiting_for_a_decoder_is_a_sign_of_life(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its deadline bounds it: what watches for jobs that are stuck must not take it for one."""
+    signs: list[None] = []
+
+    class Watched(Underway):
+        def come_forward(self) -> None:
+            super().come_forward()
+            signs.append(None)
+
+    monkeypatch.setattr(told, "WATCHFUL", 0.001)
+    ours, theirs = socket.socketpair()
+    with ours, theirs, Watched().stepping():
+        theirs.sendall(line(started=True))
+        with pytest.raises(TimeoutError):
+            outcome(ours, patience=0.05, max_seconds=60)
+    assert len(signs) > 2
 
 
 def test_hosts_confine_and_threads_do_not() -> None:

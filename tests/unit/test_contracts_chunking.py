@@ -57,3 +57,12 @@ def test_chunking_strategies_of_none(fields: dict[str, str]) -> None:
         asked(fields)
     error = caught.value
     assert (error.param, error.code) == ("chunking_strategy", "invalid_value")
+
+
+def test_what_is_longer_than_any_strategy_is_refused_unread(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    long = '{"type":"server_vad","more":[' + "1," * 4096 + "1]}"
+    monkeypatch.delattr("soundalike.contracts.chunking.json")
+    with pytest.raises(InvalidRequestError, match="expected 'auto' or a 'server_vad' object"):
+        asked({"chunking_strategy": long})

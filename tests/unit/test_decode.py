@@ -1,6 +1,7 @@
 import io
 import struct
 import wave
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import BinaryIO
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from soundalike.audio import decode as decode_module
 from soundalike.audio.decode import decode
 from soundalike.audio.pcm import RECOGNITION_RATE, Samples
+from soundalike.audio.refusals import Refusal
 from soundalike.errors import InvalidRequestError, UndecodableAudioError
 
 Frequency = int
@@ -149,13 +151,55 @@ def test_samples_that_need_no_conversion_come_through_exactly(tmp_path: Path) ->
         assert np.array_equal(sound, original[:, 0].astype(np.float32) / 2**15)
 
 
-@pytest.mark.parametrize("channels", [2, 3, 6, 9, 32])
+@pytest.mark.parametrize("channels", [2, 3, 6, 7, 8])
 def test_channels_are_averaged(tmp_path: Path, channels: int) -> None:
     frequencies = [300 + 100 * channel for channel in range(channels)]
     sound = decode(saved(tmp_path, wav_file(tones(1.0, 16_000, *frequencies), 16_000)))
     assert seconds(sound) == pytest.approx(1.0, abs=0.001)
     for frequency in frequencies:
         assert level(sound, frequency) == pytest.approx(0.5 / channels, rel=0.05)
+
+
+@pytest.mark.parametrize("channels", [9, 64])
+def test_too_many_channels_are_refused_before_any_is_decoded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, channels: int
+) -> None:
+    path = saved(tmp_path, wav_file(tones(1.0, 16_000, *range(300, 300 + channels)), 16_000))
+    asked: list[int] = []
+    refuse = decode_module._refuse_channels
+
+    def noted(count: int) -> None:
+        asked.append(count)
+        refuse(count)
+
+    monkeypatch.setattr(decode_module, "_refuse_channels", noted)
+    with pytest.raises(InvalidRequestError, match=f"{channels} channels") as refusal:
+        decode(path)
+    assert not isinstance(refusal.value, UndecodableAudioError)
+    assert refusal.value.code == "invalid_value"
+    assert asked == [channels]  # by the header; each frame is asked, too
+
+
+def test_channels_that_come_later_are_counted_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Packet:
+        def __init__(self, channels: int) -> None:
+            self.channels = channels
+
+        def decode(self) -> list[av.AudioFrame]:
+            frame = av.AudioFrame("s16", f"{self.channels} channels", 160)
+            frame.sample_rate = 16_000
+            return [frame]
+
+    class Container:
+        def demux(self, _: object) -> Iterator[Packet]:
+            yield Packet(8)
+            yield Packet(9)
+
+    monkeypatch.setattr(decode_module, "_best", lambda _: None)
+    frames = decode_module._frames(Container(), 60.0)  # type: ignore[arg-type]
+    assert next(frames).layout.nb_channels == 8
+    with pytest.raises(Refusal, match="channels"):
+        next(frames)
 
 
 def test_loud_stereo_stays_within_full_scale(tmp_path: Path) -> None:
@@ -403,6 +447,32 @@ def test_one_frame_that_stands_for_hours_is_refused_before_it_is_resampled(tmp_p
     data = at_rate(1, wav_file(tones(1.0, 16_000, 440), 16_000))  # each sample becomes 16 000
     with pytest.raises(InvalidRequestError, match="longer than"):
         decode(saved(tmp_path, data), max_seconds=60.0)
+
+
+def test_a_large_file_whose_header_claims_a_moment_is_refused_by_its_packets(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = audio_file("mp3", "libmp3lame", tones(20.0, 8_000, 440), rate=8_000)
+    path = saved(tmp_path, data * 120)  # the first header counts the frames of the first part
+    monkeypatch.setattr(decode_module, "_mono", None)
+    with pytest.raises(InvalidRequestError, match="longer than 1400 seconds"):
+        decode(path, max_seconds=1400.0)
+
+
+def test_a_small_file_that_stands_for_an_hour_is_refused(tmp_path: Path) -> None:
+    silence = np.zeros((3600 * 1000, 1), np.int16)
+    data = audio_file("flac", "flac", silence, rate=1000, options={"frame_size": "65535"})
+    assert len(data) < 10_000
+    with pytest.raises(InvalidRequestError, match=f"a file of {len(data)} bytes may last"):
+        decode(saved(tmp_path, data))
+    with pytest.raises(InvalidRequestError, match=f"a file of {len(data)} bytes may last"):
+        decode_module.inspect(saved(tmp_path, data))
+
+
+def test_an_hour_of_digital_silence_is_taken_from_an_honest_file(tmp_path: Path) -> None:
+    silence = np.zeros((3600 * 16_000, 1), np.int16)
+    sound = decode(saved(tmp_path, audio_file("flac", "flac", silence, rate=16_000)))
+    assert seconds(sound) == 3600.0
 
 
 def test_a_day_of_sound_is_refused_by_default(tmp_path: Path) -> None:

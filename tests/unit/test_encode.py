@@ -214,6 +214,15 @@ def test_same_samples_give_the_same_bytes_however_they_are_cut(
 
 
 @pytest.mark.parametrize("kind", FORMATS)
+def test_minutes_in_one_chunk_leave_in_small_pieces(kind: AudioFormat) -> None:
+    minutes = tone(120)
+    pieces = list(encode(iter([minutes]), SPEECH_RATE, kind))
+    assert max(map(len, pieces)) <= 256 * 1024
+    if kind == "pcm":
+        assert b"".join(pieces) == minutes.tobytes()
+
+
+@pytest.mark.parametrize("kind", FORMATS)
 def test_empty_chunks_are_as_none(kind: AudioFormat) -> None:
     empty = np.zeros(0, np.int16)
     sound = tone(0.5)

@@ -15,6 +15,8 @@ from soundalike.engines.base import (
 )
 from soundalike.runtime.base import Capabilities
 from soundalike.runtime.frames import (
+    MAX_HEADER,
+    MAX_PAYLOAD,
     BrokenFrameError,
     Frame,
     Job,
@@ -61,6 +63,22 @@ def test_frames_survive_the_stream() -> None:
         return [await receive_frame(stream) for _ in range(len(FRAMES) + 1)]
 
     assert asyncio.run(main()) == [*FRAMES, None]
+
+
+@pytest.mark.parametrize("length", [1, 8, 9, 20, 100])
+def test_a_frame_that_is_cut_off_ends_the_pipe(length: int) -> None:
+    """The other side was killed in the midst of it."""
+    assert read_frame(io.BytesIO(FRAMES[1].encode()[:length])) is None
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [Frame("run", 1, "a" * MAX_HEADER), Frame("item", 1, payload=bytes(MAX_PAYLOAD + 1))],
+    ids=["header", "payload"],
+)
+def test_a_frame_that_the_other_side_would_not_take_is_not_sent(frame: Frame) -> None:
+    with pytest.raises(BrokenFrameError):
+        frame.encode()
 
 
 def test_a_frame_that_is_cut_off_ends_the_stream() -> None:

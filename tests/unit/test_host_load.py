@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 
 from soundalike.engines.base import EngineConfig, SpeechJob
+from soundalike.errors import ServerError
 from soundalike.runtime.base import Capabilities, Deployment, Load
 from soundalike.runtime.frames import Frame, dump_capabilities, dump_event
 from soundalike.runtime.hosts import Host
 from soundalike.runtime.jobs import RunningJob, Tally
 from soundalike.runtime.links import Receive
-from soundalike.transcript import Delta, Detected
+from soundalike.transcript import Delta, Detected, Segment
 
 OPENED = Frame("opened", value=dump_capabilities(Capabilities(("en",))))
 JOB = SpeechJob("text", "alloy")
@@ -126,6 +127,46 @@ def test_an_engine_that_is_opened_after_its_host_died_was_restarted(caplog: Any)
     run(test)
 
 
+HEARD = [
+    dump_event(Detected("en", 60.0)),
+    dump_event(Segment(0, 0, 0.0, 4.5, " Half", (), 0.0, -0.1, 1.0, 0.0)),
+    dump_event(Delta(" Half")),
+]
+"""What a host tells of the first seconds of a minute."""
+
+
+@pytest.mark.parametrize(
+    ("ends", "seconds"), [("done", 60.0), ("failed", 4.5), ("left", 4.5), ("dies", 4.5)]
+)
+def test_a_recording_counts_as_far_as_it_was_recognised(
+    ends: str, seconds: float, caplog: Any
+) -> None:
+    async def test() -> None:
+        rig = Rig()
+        job = asyncio.create_task(rig.run())
+        await rig.settled()
+        say = rig.links[0].say
+        say(OPENED)
+        await rig.settled()
+        number = rig.links[0].heard[-1].job
+        for value in HEARD:
+            say(Frame("item", number, value))
+        await rig.settled()
+        if ends == "left":
+            job.cancel()
+            await rig.settled()
+        if ends == "dies":
+            say(None)
+        elif ends == "failed":
+            say(Frame("failed", number, ServerError("no").fields()))
+        else:
+            say(Frame("done", number, 1.0))
+        await asyncio.gather(job, return_exceptions=True)
+        assert rig.host.load.audio_seconds == seconds
+
+    run(test)
+
+
 @pytest.mark.parametrize(
     ("value", "seconds"),
     [
@@ -138,6 +179,7 @@ def test_an_engine_that_is_opened_after_its_host_died_was_restarted(caplog: Any)
         (float("inf"), 0.0),
         ("12", 0.0),
         (["Detected", {"duration": "long"}], 0.0),
+        (["Segment", {"end": "late"}], 0.0),
         (None, 0.0),
     ],
 )
@@ -145,7 +187,9 @@ def test_a_host_is_believed_durations_alone(value: Any, seconds: float) -> None:
     async def test() -> None:
         job, tally = RunningJob("model"), Tally()
         job.receive(Frame("item", 1, value))
-        tally.add(job, Frame("done", 1, value))
+        last = Frame("done", 1, value)
+        job.receive(last)
+        tally.add(job, last)
         assert tally.audio == seconds
 
     run(test)

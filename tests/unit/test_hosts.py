@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from soundalike.engines.base import EngineConfig, SpeechJob
-from soundalike.errors import ApiError, OverloadedError, ServerError
+from soundalike.errors import ApiError, ContentTooLargeError, OverloadedError, ServerError
 from soundalike.runtime.base import Capabilities, Deployment, Status
-from soundalike.runtime.frames import Frame, dump_capabilities
+from soundalike.runtime.frames import MAX_HEADER, Frame, dump_capabilities
 from soundalike.runtime.hosts import Host
 from soundalike.runtime.links import Receive
 
@@ -27,13 +27,15 @@ class FakeLink:
     def __init__(self, receive: Receive, may_close: asyncio.Event) -> None:
         self.say = receive
         self.heard: list[Frame] = []
-        self.closed = False
+        self.closed = self.killed = False
         self._may_close = may_close
 
     def send(self, frame: Frame) -> None:
+        frame.encode()
         self.heard.append(frame)
 
     def kill(self) -> None:
+        self.killed = True
         self.say(None)
 
     async def close(self) -> None:
@@ -283,6 +285,122 @@ def test_a_job_that_no_engine_begins_with_in_time_is_refused_and_cancelled() -> 
     run(test)
 
 
+def test_who_asks_what_an_engine_can_do_waits_like_a_job() -> None:
+    async def test() -> None:
+        rig = Rig(queue=1, queue_timeout=0.05)
+        asking = [asyncio.create_task(rig.host.capabilities()) for _ in range(5)]
+        await settled()
+        assert rig.host.load.queued == 5
+        for refused in (rig.host.capabilities(), rig.run()):
+            with pytest.raises(OverloadedError, match="currently overloaded"):
+                await refused
+        for outcome in await asyncio.gather(*asking, return_exceptions=True):
+            assert "waited too long" in str(outcome)
+        assert rig.host.load.queued == 0
+        await rig.host.close()
+
+    run(test)
+
+
+def test_what_an_engine_can_do_is_known_while_it_is_opened_again(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def test() -> None:
+        async with opened() as rig:
+            rig.links[0].say(None)
+            assert (await rig.host.capabilities()).languages == ("en",)
+            assert len(rig.links) == 1
+            opening = asyncio.create_task(rig.host.open())
+            await settled()
+            assert (await rig.host.capabilities()).languages == ("en",)
+            rig.links[1].say(Frame("opened", value=dump_capabilities(Capabilities(("de",)))))
+            await opening
+            assert (await rig.host.capabilities()).languages == ("de",)
+
+    run(test)
+
+
+def test_a_job_that_is_too_large_to_be_passed_on_fails_alone() -> None:
+    async def test() -> None:
+        async with opened() as rig:
+            job = asyncio.create_task(rig.run())
+            await settled()
+            with pytest.raises(ContentTooLargeError):
+                async for _ in rig.host.run(SpeechJob("a" * MAX_HEADER, "alloy")):
+                    pass
+            assert rig.host.load.queued == 1
+            assert rig.links[0].ops() == ["open", "run"]
+            rig.links[0].say(Frame("done", rig.links[0].heard[-1].job))
+            assert await job == []
+
+    run(test)
+
+
+def test_an_engine_that_fails_after_it_was_open_loses_its_host(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def test() -> None:
+        async with opened() as rig:
+            job = asyncio.create_task(rig.run())
+            await settled()
+            rig.links[0].say(FAILED)
+            with pytest.raises(ServerError):
+                await job
+            assert rig.links[0].killed
+            assert rig.host.status.state == "unloaded"
+            assert "no such weights" in caplog.text
+
+    run(test)
+
+
+def test_a_host_that_dies_again_and_again_while_it_loads_is_left_alone_for_a_while(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def test() -> None:
+        rig = Rig()
+        for deaths in range(2):
+            job = asyncio.create_task(rig.run())
+            await settled()
+            rig.links[deaths].say(None)
+            with pytest.raises(ServerError, match="died"):
+                await job
+        with pytest.raises(OverloadedError, match="could not be opened"):
+            await rig.run()
+        assert len(rig.links) == 2
+        await rig.host.close()
+
+    run(test)
+
+
+def test_deaths_of_an_engine_that_was_open_are_no_reason_to_wait(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def test() -> None:
+        rig = Rig()
+        for deaths in range(12):
+            opening = asyncio.create_task(rig.host.open())
+            await settled()
+            rig.links[deaths].say(OPENED)
+            await opening
+            rig.links[deaths].say(None)
+
+    run(test)
+
+
+def test_why_an_engine_cannot_be_opened_again_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    async def test() -> None:
+        async with opened() as rig:
+            rig.links[0].say(None)
+            job = asyncio.create_task(rig.run())
+            await settled()
+            rig.links[1].say(FAILED)
+            with pytest.raises(ServerError):
+                await job
+        assert "model cannot be opened: no such weights" in caplog.text
+
+    run(test)
+
+
 def test_an_engine_that_failed_is_left_alone_for_a_while_and_then_tried_again() -> None:
     async def test() -> None:
         rig = Rig()
@@ -312,8 +430,9 @@ def test_a_host_that_is_closed_opens_nothing_any_more() -> None:
     async def test() -> None:
         async with opened() as rig:
             await rig.host.close()
-            with pytest.raises(OverloadedError, match="shutting down"):
+            with pytest.raises(OverloadedError, match="shutting down") as refused:
                 await rig.run()
+            assert refused.value.retry_after
             assert len(rig.links) == 1
 
     run(test)

@@ -299,10 +299,53 @@ def test_a_job_that_is_stuck_in_a_step_is_seen() -> None:
         yield Frame("item")
 
     with lanes(work) as (running, log):
-        assert running.still == 0
+        assert running.look() == 0
         running.submit(1, job())
         assert begun.wait(10)
-        assert running.still > 0
+        assert [running.look() for _ in range(3)] == [1, 2, 3]
         gate.set()
         log.until("done", 1)
-        assert running.still == 0
+        assert running.look() == 0
+
+
+def test_an_engine_whose_lanes_cannot_start_is_not_open(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    start = threading.Thread.start
+
+    def no_third(thread: threading.Thread) -> None:
+        if thread.name == "lane-2":
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", no_third)
+    log, opened = Log(), list[str]()
+    before = set(threading.enumerate())
+
+    def open_work() -> tuple[Work, Callable[[], None]]:
+        opened.append("opened")
+        return spell, lambda: None
+
+    running = Lanes(open_work, log, threads=3, depth=1)
+    failed = log.until("failed")
+    running.close()
+    assert "new thread" in ApiError.from_fields(failed.value).message
+    assert opened == []
+    lanes_left = set(threading.enumerate()) - before
+    assert not [thread for thread in lanes_left if thread.name.startswith("lane-")]
+
+
+def test_jobs_that_come_before_the_engine_is_open_wait_for_it() -> None:
+    gate = threading.Event()
+
+    def open_late() -> tuple[Work, Callable[[], None]]:
+        gate.wait(10)
+        return spell, lambda: None
+
+    log = Log()
+    running = Lanes(open_late, log, threads=3, depth=1)
+    for number in range(1, 5):
+        running.submit(number, job())
+    gate.set()
+    log.until_all_done(4)
+    running.close()

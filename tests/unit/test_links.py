@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from soundalike.runtime.frames import Frame
-from soundalike.runtime.links import ProcessLink
+from soundalike.runtime.links import ProcessLink, _passed_on
 
 FLOOD = """
 import sys
@@ -62,3 +62,25 @@ def test_a_process_that_cannot_be_understood_is_ended_and_its_end_is_told(
         await link.close()
 
     asyncio.run(test())
+
+
+def test_a_host_knows_of_the_environment_what_it_needs_and_no_secrets() -> None:
+    needed = {
+        *("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "XDG_CACHE_HOME"),
+        *(
+            "PYTHONPATH",
+            "PYDANTIC_DISABLE_PLUGINS",
+            "VIRTUAL_ENV",
+            "SystemRoot",
+            "ESPEAK_DATA_PATH",
+        ),
+        *("CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS", "CT2_VERBOSE", "MALLOC_ARENA_MAX"),
+        *("SOUNDALIKE_LOG_FORMAT", "SOUNDALIKE_LOG_CONTENT", "HF_HUB_OFFLINE"),
+    }
+    secret = {
+        *("DATABASE_URL", "SMTP_PASS", "AWS_ACCESS_KEY_ID", "AWS_SESSION_TOKEN", "SENTRY_DSN"),
+        *("OPENAI_API_KEY", "HF_TOKEN", "HF_HUB_TOKEN", "GITHUB_PAT", "HTTPS_PROXY"),
+        *("SOUNDALIKE_API_KEYS", "SOUNDALIKE_API_KEYS_FILE", "SOUNDALIKE_CONTROL_TOKEN"),
+        *("SOUNDALIKE_ENGINE_PASSWORD", "OTEL_EXPORTER_OTLP_HEADERS", "MYPATH", "PATH_TO_DOOM"),
+    }
+    assert set(_passed_on(dict.fromkeys(needed | secret, "x"))) == needed

@@ -9,9 +9,9 @@ import pytest
 from click.testing import CliRunner
 
 from soundalike.cli import main
-from soundalike.cli.options import flag, read_settings
+from soundalike.cli.options import FLAGGED, flag, read_settings
 from soundalike.cli.serve import _check, _listen
-from soundalike.settings import ENV_PREFIX, Settings, is_loopback
+from soundalike.settings import ENV_PREFIX, SECRETS, Settings, is_loopback
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -90,19 +90,37 @@ def test_small_answers_are_not_held_back() -> None:
                 assert connection.proto == socket.IPPROTO_TCP  # what asyncio asks for first
 
 
-def test_every_setting_is_a_flag_of_serve() -> None:
+def test_every_setting_but_the_secret_ones_is_a_flag_of_serve() -> None:
     text = CliRunner().invoke(main, ["serve", "--help"]).output
-    for name in Settings.model_fields:
+    for name in FLAGGED:
         assert flag(name) in text
+    assert set(FLAGGED) | SECRETS == set(Settings.model_fields)
+
+
+@pytest.mark.parametrize("name", sorted(SECRETS))
+def test_secrets_are_not_taken_where_other_users_can_read_them(name: str) -> None:
+    """As the arguments of a process can be."""
+    refused = CliRunner().invoke(main, ["serve", flag(name), "sk-canary"])
+    assert refused.exit_code == 2
+    assert "No such option" in refused.output
+    assert f"{ENV_PREFIX}{name.upper()}" in CliRunner().invoke(main, ["serve", "--help"]).output
+
+
+def test_a_bad_key_is_not_told_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOUNDALIKE_API_KEYS", "sk-canary key")
+    refused = CliRunner().invoke(main, ["serve"])
+    assert refused.exit_code == 2
+    assert "canary" not in refused.output
 
 
 def test_every_setting_is_documented_with_its_default() -> None:
     page = (DOCS / "configuration.md").read_text()
-    rows = dict(re.findall(r"^\| `(--[a-z-]+)` (\|.*)$", page, re.MULTILINE))
-    assert set(rows) == {flag(name) for name in Settings.model_fields}
+    found = re.findall(r"^\| (?:`--([a-z-]+)`|none) \| `SOUNDALIKE_([A-Z_]+)` (\|.*)$", page, re.M)
+    rows = {variable.lower(): (option, rest) for option, variable, rest in found}
+    assert set(rows) == set(Settings.model_fields)
     for name, info in Settings.model_fields.items():
-        row = rows[flag(name)]
-        assert f"`{ENV_PREFIX}{name.upper()}`" in row
+        option, row = rows[name]
+        assert option == (name.replace("_", "-") if name in FLAGGED else "")
         assert str(info.description) in row
         if name != "models" and not isinstance(info.default, bool) and info.default:
             assert f"| `{info.default}` |" in row, row

@@ -1,24 +1,12 @@
 """Jobs that are being worked on: whether they come forward, and whether anybody wants them."""
 
 import threading
-from collections.abc import Callable
 from concurrent.futures import Future
-from contextlib import ExitStack
 
 import pytest
 
 from soundalike.engines.underway import AbandonedError, Underway, underway
 from soundalike.engines.whisper.slots import Slots
-
-
-class Clock:
-    now = 10.0
-    meanwhile: Callable[[], None] | None = None
-
-    def __call__(self) -> float:
-        if self.meanwhile:
-            self.meanwhile()
-        return self.now
 
 
 def blocked(slots: Slots, gate: threading.Event) -> Future[bool]:
@@ -34,37 +22,26 @@ def blocked(slots: Slots, gate: threading.Event) -> Future[bool]:
     return blocking
 
 
-def test_a_step_is_still_since_it_last_came_forward() -> None:
-    clock = Clock()
-    job = Underway(clock)
-    clock.now += 5
-    assert job.still == 0  # no step is taken
+def test_a_step_is_looked_at_in_vain_until_it_comes_forward() -> None:
+    job = Underway()
+    assert [job.look(), job.look()] == [0, 0]  # no step is taken
     with job.stepping():
-        clock.now += 3
-        assert job.still == 3
+        assert [job.look(), job.look()] == [1, 2]
         job.come_forward()
-        assert job.still == 0
-        clock.now += 2
-        assert job.still == 2
+        assert job.look() == 1
         job.check()
-        assert job.still == 2
-    assert job.still == 0
-
-
-def test_a_step_that_ends_while_a_slot_comes_forward_for_it_is_not_still() -> None:
-    clock = Clock()
-    job = Underway(clock)
-    with ExitStack() as step:
-        step.enter_context(job.stepping())
-        clock.meanwhile = step.close
-        job.come_forward()
-        clock.meanwhile = None
-    clock.now += 700
-    assert job.still == 0
+        assert job.look() == 2
+    assert job.look() == 0
     with job.stepping():
-        assert job.still == 0
-        clock.now += 3
-        assert job.still == 3
+        assert job.look() == 1
+
+
+def test_a_slot_that_comes_forward_for_a_step_that_has_ended_begins_none() -> None:
+    job = Underway()
+    with job.stepping():
+        pass
+    job.come_forward()
+    assert job.look() == 0
 
 
 def test_an_abandoned_job_hears_of_it_wherever_it_asks() -> None:
@@ -116,16 +93,16 @@ def test_who_waits_for_a_work_that_is_being_done_need_not_wait_for_its_end() -> 
 
 
 def test_to_wait_for_a_turn_is_not_to_be_stuck() -> None:
-    clock = Clock()
-    job = Underway(clock)
+    job = Underway()
     slots = Slots(1)
     gate, pause = threading.Event(), threading.Event()
     blocking = blocked(slots, gate)
 
     def look() -> None:
-        clock.now += 100
-        while job.still:
-            pause.wait(0.01)
+        for _ in range(5):
+            job.look()
+        while job.look() > 1:
+            pause.wait(0.3)
         gate.set()
 
     with job.stepping():

@@ -1,7 +1,6 @@
 """When a host is given up."""
 
 import asyncio
-import math
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -9,7 +8,7 @@ import pytest
 
 from soundalike.runtime.frames import Frame
 from soundalike.runtime.links import Link, Receive
-from soundalike.runtime.watchdog import Watchdog, watched
+from soundalike.runtime.watchdog import MISSED, Watchdog, watched
 
 PATIENCE = 0.08
 
@@ -17,17 +16,17 @@ PATIENCE = 0.08
 class Watched:
     """What a watchdog sends and says."""
 
-    def __init__(self, patience: float = PATIENCE, answer: Any = None) -> None:
+    def __init__(self, patience: float = PATIENCE, answer: Any = None, often: int = 12) -> None:
         self.pings = 0
         self.often = asyncio.Event()
         self.given_up: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        self._answer = answer
+        self._answer, self._often = answer, often
         self.dog = Watchdog(patience, self._ping, self.given_up.set_result)
 
     def _ping(self, frame: Frame) -> None:
         assert frame.op == "ping"
         self.pings += 1
-        if self.pings == 12:
+        if self.pings == self._often:
             self.often.set()
         if self._answer is not None:
             self.dog.answered(self._answer)
@@ -44,35 +43,55 @@ def run(test: Callable[[], Awaitable[None]]) -> None:
 def test_a_host_that_does_not_answer_is_given_up_after_several_pings() -> None:
     async def test() -> None:
         watched = Watched()
-        watched.dog.opened()
+        watched.dog.opening = False
         assert "does not answer" in await watched.reason()
-        assert watched.pings == 4
+        assert watched.pings == MISSED
 
     run(test)
 
 
 def test_an_engine_that_does_not_open_in_time_is_given_up() -> None:
     async def test() -> None:
-        assert "did not open" in await Watched(answer=0.0).reason()
+        watched = Watched(answer=0)
+        assert "did not open" in await watched.reason()
+        assert watched.pings == MISSED
 
     run(test)
 
 
 def test_a_job_that_is_stuck_is_reason_enough() -> None:
     async def test() -> None:
-        watched = Watched(answer=PATIENCE * 2)
-        watched.dog.opened()
+        watched = Watched(answer=MISSED + 1)
+        watched.dog.opening = False
         assert "no progress" in await watched.reason()
         assert watched.pings == 1
 
     run(test)
 
 
-@pytest.mark.parametrize("nonsense", [math.nan, "long", [1], -5])
-def test_a_host_that_answers_is_left_alone_whatever_it_says(nonsense: Any) -> None:
+@pytest.mark.parametrize("opening", [True, False])
+def test_a_pause_of_everything_is_no_reason(opening: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After it, all clocks have gone on, and no ping was sent."""
+
     async def test() -> None:
-        watched = Watched(answer=nonsense)
-        watched.dog.opened()
+        watched = Watched(answer=1, often=2)
+        watched.dog.opening = opening
+        loop = asyncio.get_running_loop()
+        before = loop.time
+        monkeypatch.setattr(loop, "time", lambda: before() + 100 * PATIENCE)
+        async with asyncio.timeout(20 + 100 * PATIENCE):
+            await watched.often.wait()
+        assert not watched.given_up.done()
+        watched.dog.stop()
+
+    run(test)
+
+
+@pytest.mark.parametrize("answer", [MISSED, 1e9, "long", [1], -5])
+def test_a_host_that_answers_is_left_alone_whatever_it_says(answer: Any) -> None:
+    async def test() -> None:
+        watched = Watched(answer=answer)
+        watched.dog.opening = False
         async with asyncio.timeout(20):
             await watched.often.wait()
         assert not watched.given_up.done()
@@ -87,7 +106,7 @@ class StuckLink:
     pid = 4711
 
     def __init__(self, receive: Receive) -> None:
-        self.still = 0.0
+        self.still = 0
         self.pinged = asyncio.Event()
         self.killed = asyncio.Event()
         self.closed = False
@@ -123,12 +142,34 @@ def test_a_watched_link_kills_its_host_and_keeps_pings_to_itself(
         async with asyncio.timeout(20):
             await inner.pinged.wait()
             assert not inner.killed.is_set()
-            inner.still = PATIENCE * 2
+            inner.still = MISSED + 1
             await inner.killed.wait()
         assert heard == [Frame("opened"), None]
         assert "the host of model is killed: a job has made no progress" in caplog.text
         await link.close()
         assert inner.closed
+
+    run(test)
+
+
+def test_a_host_that_is_given_up_while_it_loads_counts_as_one_that_cannot_open(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def test() -> None:
+        links: list[StuckLink] = []
+        heard: list[Frame | None] = []
+
+        async def open_link(receive: Receive) -> Link:
+            links.append(StuckLink(receive))
+            return links[-1]
+
+        await watched(open_link, "model", PATIENCE)(heard.append)
+        async with asyncio.timeout(20):
+            await links[0].killed.wait()
+        failed, gone = heard
+        assert failed is not None
+        assert (failed.op, failed.job, gone) == ("failed", 0, None)
+        assert "did not open within" in failed.value["message"]
 
     run(test)
 

@@ -7,7 +7,7 @@ import secrets
 
 from starlette.requests import Request
 
-from soundalike.errors import AuthenticationError
+from soundalike.errors import AuthenticationError, shown
 from soundalike.settings import Settings, is_loopback
 
 NO_KEY = (
@@ -35,7 +35,7 @@ async def authenticate(request: Request) -> None:
     good = [secrets.compare_digest(sent, _digest(known)) for known in keys]
     if keys and not any(good):
         raise AuthenticationError(
-            f"Incorrect API key provided: {masked(key)}. You can find your API key at "
+            f"Incorrect API key provided: {shown(masked(key))}. You can find your API key at "
             "https://platform.openai.com/account/api-keys.",
             code="invalid_api_key",
         )

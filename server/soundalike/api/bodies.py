@@ -1,14 +1,20 @@
 """JSON bodies."""
 
 import json
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from typing import Any
 
 from starlette.requests import Request
 
+from soundalike.api.allowance import WIDEST, Allowance
 from soundalike.errors import ContentTooLargeError, InvalidRequestError
 
 MAX_JSON = 2**20
 """Bytes of a JSON body: many times what the longest input takes."""
+
+VALUE = 128
+"""Bytes of memory that a value in a list or an object takes, and its place there."""
 
 NOT_JSON = (
     "We could not parse the JSON body of your request. (HINT: This likely means you aren't using "
@@ -18,20 +24,35 @@ NOT_JSON = (
 )
 
 
-async def json_object(request: Request) -> dict[str, Any]:
-    """The body as a JSON object.
+@asynccontextmanager
+async def received_json(request: Request) -> AsyncGenerator[dict[str, Any]]:
+    """The body as a JSON object, for which there is room in memory as long as the context.
 
     Raises:
         InvalidRequestError: it is not one, or its `model` is not a string.
         ContentTooLargeError: it is larger than any request can need to be.
+        OverloadedError: it is large, and there are too many of that kind.
     """
+    with Allowance() as allowance:
+        yield _object(await _read(request, allowance), allowance)
+
+
+async def _read(request: Request, allowance: Allowance) -> bytearray:
     data = bytearray()
     async for chunk in request.stream():
-        data += chunk
-        if len(data) > MAX_JSON:
+        if len(data) + len(chunk) > MAX_JSON:
+            read = len(data) + len(chunk)
             raise ContentTooLargeError(
-                f"413: Maximum content size limit ({MAX_JSON}) exceeded ({len(data)} bytes read)"
+                f"413: Maximum content size limit ({MAX_JSON}) exceeded ({read} bytes read)"
             )
+        allowance.take(len(chunk))
+        data += chunk
+    return data
+
+
+def _object(data: bytearray, allowance: Allowance) -> dict[str, Any]:
+    values = sum(data.count(mark) for mark in (b",", b"[", b"{"))
+    allowance.take(len(data) * (WIDEST - 1) + values * VALUE)
     try:
         body = json.loads(data)
     except (ValueError, RecursionError):

@@ -3,6 +3,7 @@
 import json
 import logging
 import math
+import re
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
@@ -16,8 +17,11 @@ from soundalike.errors import (
     NotFoundError,
     Producer,
     ServerError,
+    shown,
 )
 from soundalike.runtime.lanes import SORRY
+
+_FIXTURE_PATH = re.compile(r"/_soundalike(/|$)|/s/[^/]+/")
 
 log = logging.getLogger(__name__)
 
@@ -68,9 +72,10 @@ def render(error: ApiError, *, audio: bool = True) -> Response:
 
 def from_http(request: Request, exception: HTTPException) -> ApiError:
     """Starlette's own refusals (no such route, wrong method) in the API's terms."""
-    path = request.url.path
+    path = shown(request.url.path)
     if exception.status_code == 404:
-        return NotFoundError(f"Invalid URL ({request.method} {path})")
+        hint = "" if request.app.state.service.settings.is_fixture else _fixture_hint(path)
+        return NotFoundError(f"Invalid URL ({request.method} {path}){hint}")
     if exception.status_code == 405:
         return MethodNotAllowedError(
             f"Not allowed to {request.method} on {path}. "
@@ -79,6 +84,16 @@ def from_http(request: Request, exception: HTTPException) -> ApiError:
     error = InvalidRequestError(str(exception.detail))
     error.status = exception.status_code
     return error
+
+
+def _fixture_hint(path: str) -> str:
+    """What a test is told that takes a server for a fixture."""
+    if not _FIXTURE_PATH.match(path):
+        return ""
+    return (
+        ". This server is no fixture: scopes (/s/NAME/v1) and the control plane (/_soundalike) "
+        "are there with --fixture on."
+    )
 
 
 def internal(request_id: str) -> ServerError:

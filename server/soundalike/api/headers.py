@@ -17,6 +17,9 @@ VERSION = "2020-10-01"
 ORGANIZATION = "org-soundalike"
 PROJECT = "proj_soundalike"
 
+ROOT = "/v1"
+"""The path below which the API stands; at `/` it does so too."""
+
 log = logging.getLogger(__name__)
 
 
@@ -94,13 +97,12 @@ class ServiceHeaders:
 
 def route_template(scope: Scope) -> str:
     """The whole path of the route that took a request, its parameters by their names. A route
-    knows its own part of that path only."""
-    route = scope.get("route")
-    own: str | None = getattr(route, "path_format", None)
+    knows its own part of that path only, which the application has at the root too. Nothing of
+    the path that was sent gets into it: a client could else make as many of them as it likes."""
+    own: str | None = getattr(scope.get("route"), "path_format", None)
     if own is None:
         return UNMATCHED
-    end = own.format(**scope.get("path_params", {}))
-    return str(scope["path"]).removesuffix(end) + own
+    return ROOT + own if scope["path"].startswith(f"{ROOT}/") else own
 
 
 def _account(scope: Scope) -> dict[str, str]:

@@ -2,13 +2,17 @@
 
 from collections.abc import Sequence
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
+from soundalike.api.auth import authenticate_strangers
 from soundalike.api.service import CurrentService
-from soundalike.runtime.base import Status
+from soundalike.errors import AuthenticationError
+from soundalike.runtime.base import DIED, Status
 
 router = APIRouter(tags=["Health"])
+
+NOT_OPENED = "it could not be opened"
 
 
 @router.get("/healthz", summary="The server answers.")
@@ -17,13 +21,13 @@ async def healthz() -> dict[str, str]:
 
 
 @router.get("/readyz", summary="The engines are ready.")
-async def readyz(service: CurrentService) -> Response:
+async def readyz(request: Request, service: CurrentService) -> Response:
     """Of the engines that are opened at start:
 
     - `loading`, 503: one of them has not been ready yet;
     - `failed`, 503: one of them could not be opened, and is tried again by and by;
     - `degraded`, 200: all were ready, and one has died since and comes back, by itself or with its
-      next request; 503 where it could not;
+      next request, and requests to it wait; 503 where it could not;
     - `ready`, 200: all were ready, even if they have left memory since.
 
     A model that opens with its first request counts only where it failed or died: `degraded`.
@@ -32,16 +36,33 @@ async def readyz(service: CurrentService) -> Response:
     engines = service.runtime.ready()
     needed = [engine for engine in engines if (engine.kind, engine.id) in preloaded]
     status = overall(needed, engines)
+    told = reasons(engines, in_full=not await _is_strange(request))
     usable = all(engine.opened and engine.state != "failed" for engine in needed)
     return JSONResponse(
         {
             "status": status,
             "engines": [
-                {"id": e.id, "kind": e.kind, "state": e.state, "reason": e.reason} for e in engines
+                {"id": e.id, "kind": e.kind, "state": e.state, "reason": reason}
+                for e, reason in zip(engines, told, strict=True)
             ],
         },
         status_code=200 if usable else 503,
     )
+
+
+def reasons(engines: Sequence[Status], *, in_full: bool) -> list[str | None]:
+    """Why each engine failed; strangers are told no more than that it did."""
+    known = (None, DIED)
+    return [e.reason if in_full or e.reason in known else NOT_OPENED for e in engines]
+
+
+async def _is_strange(request: Request) -> bool:
+    """Whether the request lacks a key that the metrics would ask for."""
+    try:
+        await authenticate_strangers(request)
+    except AuthenticationError:
+        return True
+    return False
 
 
 def overall(needed: Sequence[Status], engines: Sequence[Status]) -> str:

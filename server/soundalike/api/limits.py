@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from starlette.requests import Request
 
-from soundalike.errors import RateLimitError
+from soundalike.errors import RateLimitError, shown
 from soundalike.observation import note_model
 
 OBSERVED_LIMIT = 5000
@@ -62,8 +62,9 @@ class RateLimiter:
 
 def _refusal(limit: int, model: str, wait: float) -> RateLimitError:
     return RateLimitError(
-        f"Rate limit reached for {model} in organization org-soundalike on requests per min (RPM): "
-        f"Limit {limit}, Used {limit}, Requested 1. Please try again in {go_duration(wait)}. "
+        f"Rate limit reached for {shown(model)} in organization org-soundalike on requests per "
+        f"min (RPM): Limit {limit}, Used {limit}, Requested 1. "
+        f"Please try again in {go_duration(wait)}. "
         "Visit https://platform.openai.com/account/rate-limits to learn more.",
         retry_after=wait,
     )

@@ -6,7 +6,7 @@ from typing import Any
 from fastapi import APIRouter, Response
 
 from soundalike.api.service import CurrentService, Service
-from soundalike.errors import NotFoundError, PermissionDeniedError
+from soundalike.errors import NotFoundError, PermissionDeniedError, shown
 
 router = APIRouter(tags=["Models"])
 
@@ -26,7 +26,7 @@ def _indented(body: Any) -> Response:
 def _entry(service: Service, id_: str) -> dict[str, Any]:
     if (entry := service.models.entry(id_)) is None:
         raise NotFoundError(
-            f"The model '{id_}' does not exist", param="model", code="model_not_found"
+            f"The model '{shown(id_)}' does not exist", param="model", code="model_not_found"
         )
     created, owner = entry
     return {"id": id_, "object": "model", "created": created, "owned_by": owner}

@@ -20,6 +20,7 @@ from soundalike.errors import (
     InvalidRequestError,
     NotFoundError,
     ServerError,
+    shown,
 )
 from soundalike.store.voices import Recording, Recordings
 
@@ -98,7 +99,7 @@ def known_recording(service: Service, recordings: Recordings, noun: str, id_: st
         return recording
     if service.settings.rules == "schema":
         return Recording(id_, name=noun, created_ns=0, sha256="0" * 64, language="en-US")
-    raise NotFoundError(f"No {noun} found with id '{id_}'.")
+    raise NotFoundError(f"No {noun} found with id '{shown(id_)}'.")
 
 
 def page_size(service: Service, limit: str) -> int:

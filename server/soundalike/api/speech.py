@@ -2,15 +2,16 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, aclosing
+from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from soundalike.api.bodies import json_object
+from soundalike.api.bodies import received_json
 from soundalike.api.connection import EVENT_STREAM_HEADERS, Stream, started, while_connected
 from soundalike.api.errors import in_stream
 from soundalike.api.limits import charge
 from soundalike.api.service import CurrentService, Service
-from soundalike.contracts.speech import bound_voice, speech_request
+from soundalike.contracts.speech import SpeechRequest, bound_voice, speech_request
 from soundalike.contracts.terms import SpeechFormat
 from soundalike.engines.base import SpeechJob
 from soundalike.errors import ApiError
@@ -35,7 +36,24 @@ CONTENT_TYPES: dict[SpeechFormat, str] = {
 async def create_speech(request: Request, service: CurrentService) -> Response:
     """Speech, chunked, leaving while it is made; as a file, or as events with
     `stream_format=sse`."""
-    body = await json_object(request)
+    async with received_json(request) as body:
+        local, asked, job = await _asked(request, service, body)
+    del body  # it may be large, and to speak takes long
+    note_text("input", job.text)
+    note_text("instructions", job.instructions)
+    async with AsyncExitStack() as stack:
+        made = await stack.enter_async_context(aclosing(service.runtime.speak(local, job)))
+        audio = await started(request, made)
+        if not asked.events:
+            return Stream(audio, {"content-type": CONTENT_TYPES[job.format]}, stack.pop_all())
+        events = SpeechEvents(job.text, job.instructions, job.format)
+        return Stream(_as_events(audio, events), EVENT_STREAM_HEADERS, stack.pop_all())
+
+
+async def _asked(
+    request: Request, service: Service, body: Mapping[str, Any]
+) -> tuple[str, SpeechRequest, SpeechJob]:
+    """Who is to speak, what was asked for, and the job that it makes."""
     text = body.get("input")
     characters = len(text) if isinstance(text, str) else 0
     charge(request, service.limiter, body.get("model") or "", characters)
@@ -52,15 +70,7 @@ async def create_speech(request: Request, service: CurrentService) -> Response:
         speed=asked.speed,
         instructions=asked.instructions,
     )
-    note_text("input", job.text)
-    note_text("instructions", job.instructions)
-    async with AsyncExitStack() as stack:
-        made = await stack.enter_async_context(aclosing(service.runtime.speak(local, job)))
-        audio = await started(request, made)
-        if not asked.events:
-            return Stream(audio, {"content-type": CONTENT_TYPES[job.format]}, stack.pop_all())
-        events = SpeechEvents(job.text, job.instructions, job.format)
-        return Stream(_as_events(audio, events), EVENT_STREAM_HEADERS, stack.pop_all())
+    return local, asked, job
 
 
 def _custom_voice(service: Service, voice: object) -> Recording | None:

@@ -5,7 +5,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
-from soundalike.api.bodies import MAX_JSON, json_object
+from soundalike.api.bodies import MAX_JSON, received_json
 from soundalike.api.recordings import (
     created_at,
     kept,
@@ -52,13 +52,13 @@ async def update_voice_consent(
     consent_id: str, request: Request, service: CurrentService
 ) -> Response:
     """Give a consent another name; its recording stays."""
-    body = await json_object(request)
-    consent = known_consent(service, consent_id)
-    if "name" not in body:
-        raise validator_error([fault("missing", "name", "Field required")])
-    if wrong := string_fault("name", body["name"], MAX_JSON):
-        raise validator_error([wrong])
-    return JSONResponse(_resource(service.consents.rename(consent, body["name"])))
+    async with received_json(request) as body:
+        consent = known_consent(service, consent_id)
+        if "name" not in body:
+            raise validator_error([fault("missing", "name", "Field required")])
+        if wrong := string_fault("name", body["name"], MAX_JSON):
+            raise validator_error([wrong])
+        return JSONResponse(_resource(service.consents.rename(consent, body["name"])))
 
 
 @router.delete("/audio/voice_consents/{consent_id}", operation_id="deleteVoiceConsent")

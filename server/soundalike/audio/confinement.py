@@ -11,7 +11,6 @@ import resource
 import signal
 import struct
 from contextlib import suppress
-from functools import cache
 from pathlib import Path
 
 from soundalike.audio.orders import Limits
@@ -64,7 +63,7 @@ and the files that are open already. None opens, connects, starts, signals or ob
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def confine(limits: Limits, *, filtered: bool = True) -> None:
+def confine(limits: Limits, *, parent: int, filtered: bool = True) -> None:
     """Bind this process, which must be single-threaded, for the rest of its life.
 
     It keeps the files that it holds and opens no others, gains no privileges, starts no process,
@@ -72,13 +71,14 @@ def confine(limits: Limits, *, filtered: bool = True) -> None:
     its parent does.
 
     Args:
+        parent: the process that this one must not outlive, asked before it was forked: a parent
+            that has died since sends no signal.
         filtered: also leave it only the system calls of `_CALLS`, on processors whose numbers
             are known and kernels that can. This is what keeps it from the network, and root from
             new processes.
     """
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("1000")
-    parent = os.getppid()
     _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(1)
@@ -112,7 +112,7 @@ def _address_space() -> int:
 
 
 def _filter_calls() -> None:
-    if not (programme := _programme(platform.machine())):
+    if not (programme := _PROGRAMME):
         return
     code = ctypes.create_string_buffer(programme, len(programme))
     # struct sock_fprog: a count, padding, a pointer
@@ -120,7 +120,6 @@ def _filter_calls() -> None:
     _prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.create_string_buffer(filter_))
 
 
-@cache
 def _programme(machine: str) -> bytes:
     """Refuses with EPERM, which every library survives, what is not in `_CALLS`. Empty for a
     processor whose numbers are not known."""
@@ -140,6 +139,10 @@ def _programme(machine: str) -> bytes:
         (_RETURN, 0, 0, _ALLOW),
     ]
     return b"".join(struct.pack("=HBBI", *instruction) for instruction in instructions)
+
+
+_PROGRAMME = _programme(platform.machine())
+"""Made once, ahead of the processes that it is for."""
 
 
 def _prctl(option: int, value: int, pointer: ctypes.Array[ctypes.c_char] | None = None) -> None:

@@ -5,6 +5,7 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from fractions import Fraction
+from io import SEEK_END
 from itertools import chain, groupby
 from pathlib import Path
 from typing import BinaryIO
@@ -16,7 +17,7 @@ from av.container import InputContainer
 
 from soundalike.audio.frames import pcm16
 from soundalike.audio.pcm import RECOGNITION_RATE, Samples
-from soundalike.audio.refusals import LONGEST_SECONDS, too_long, undecodable
+from soundalike.audio.refusals import LONGEST_SECONDS, MOST_CHANNELS, Bounds, Refusal
 from soundalike.transcript import Inspected
 
 # FFmpeg follows a playlist, a concat script or a session description to other files and
@@ -28,7 +29,10 @@ _PROTOCOLS = "none"
 _FULL_SCALE = 2**31
 
 _SHORT = 600
-"""Seconds that a file may claim in its header without its packets being asked."""
+"""Seconds that a small file may claim in its header without its packets being asked."""
+
+_SMALL = 2**20
+"""Bytes. The packets of a large file know that its header lies at a thirtieth of the cost."""
 
 _PACKET_SECONDS = 10
 """What one packet counts for at most before it is decoded: no honest one lasts longer, and a
@@ -41,19 +45,23 @@ def decode(
     """The main audio stream of a file at `rate` Hz, its channels averaged into one.
 
     Takes flac, mp3, mp4, m4a, mpeg, ogg, wav, webm, aiff and ADTS with any codec that FFmpeg
-    knows and up to 64 channels. Damaged parts are left out; of a file that was cut short, what is
-    there is returned.
+    knows and up to `MOST_CHANNELS` channels. Damaged parts are left out; of a file that was cut
+    short, what is there is returned.
 
     Args:
-        max_seconds: the longest audio taken. Decoding stops where it is exceeded, so that a
-            small file which unpacks to hours of silence costs no more than this.
+        max_seconds: the longest audio taken, and less of a small file: see `Bounds`. Decoding
+            stops where it is exceeded, so that hours of silence cost no more than this.
 
     Raises:
         UndecodableAudioError: nothing in the file could be decoded as sound.
-        InvalidRequestError: the audio is longer than `max_seconds`.
+        InvalidRequestError: the audio is longer, or has more channels.
     """
-    with path.open("rb") as file:
-        return np.concatenate(list(decoded(file, rate, max_seconds=max_seconds)))
+    bounds = Bounds(path.stat().st_size, max_seconds)
+    try:
+        with path.open("rb") as file:
+            return np.concatenate(list(decoded(file, rate, max_seconds=bounds.seconds)))
+    except Refusal as refusal:
+        raise bounds.error(refusal) from refusal
 
 
 def inspect(path: Path) -> Inspected:
@@ -62,21 +70,28 @@ def inspect(path: Path) -> Inspected:
     Raises:
         As `decode`.
     """
-    with path.open("rb") as file:
-        return inspected(file, max_seconds=LONGEST_SECONDS)
+    bounds = Bounds(path.stat().st_size)
+    try:
+        with path.open("rb") as file:
+            return inspected(file, max_seconds=bounds.seconds)
+    except Refusal as refusal:
+        raise bounds.error(refusal) from refusal
 
 
 def inspected(
     file: BinaryIO,
     *,
     max_seconds: float,
-    on_claim: Callable[[float], None] = lambda _: None,
+    on_heard: Callable[[float], None] = lambda _: None,
+    on_read: Callable[[int], None] = lambda _: None,
 ) -> Inspected:
     """As `inspect`, of a file that is open for reading; for the rest as `decoded`."""
     with _opened(file) as container:
         name = container.format.name
     samples, digest = 0, hashlib.sha256()
-    for block in decoded(file, RECOGNITION_RATE, max_seconds=max_seconds, on_claim=on_claim):
+    for block in decoded(
+        file, RECOGNITION_RATE, max_seconds=max_seconds, on_heard=on_heard, on_read=on_read
+    ):
         samples += len(block)
         digest.update(pcm16(block).tobytes())
     return Inspected(name, round(samples / RECOGNITION_RATE, 6), digest.hexdigest())
@@ -87,43 +102,48 @@ def decoded(
     rate: int,
     *,
     max_seconds: float,
-    on_claim: Callable[[float], None] = lambda _: None,
+    on_heard: Callable[[float], None] = lambda _: None,
+    on_read: Callable[[int], None] = lambda _: None,
 ) -> Iterator[Samples]:
     """What `decode` returns, block by block, of a file that is open for reading.
 
     Args:
-        on_claim: told how many seconds the file claims to last, before any is decoded.
+        on_heard: told with each block how many seconds there are by now.
+        on_read: told how many bytes of packets have been counted by now, before any is decoded.
 
     Raises:
-        As `decode`, also after some of the blocks.
+        Refusal: also after some of the blocks.
     """
-    heard = False
-    with _checked(file, max_seconds) as (container, claim):
-        on_claim(claim)
+    heard = 0
+    with _checked(file, max_seconds, on_read) as container:
         for block in _mono(_frames(container, max_seconds), rate):
             if block.size:
-                heard = True
+                heard += len(block)
+                on_heard(heard / rate)
                 yield block
     if not heard:
-        raise undecodable()
+        raise Refusal("undecodable")
 
 
 @contextmanager
-def _checked(file: BinaryIO, max_seconds: float) -> Iterator[tuple[InputContainer, float]]:
-    """A container that does not claim to be too long, and the seconds that it claims to last.
+def _checked(
+    file: BinaryIO, max_seconds: float, on_read: Callable[[int], None]
+) -> Iterator[InputContainer]:
+    """A container that does not claim to be too long.
 
     The claim saves the time of decoding ten hours to refuse them. It may be a lie, so what really
     comes is counted all the same.
     """
+    small = file.seek(0, SEEK_END) <= _SMALL
     with _opened(file) as container:
         claim = (container.duration or 0) / av.time_base
-        if 0 < claim <= _SHORT:
-            yield container, claim
+        if small and 0 < claim <= min(_SHORT, max_seconds):
+            yield container
             return
         # The header says nothing, or an estimate: its packets know.
-        claim = _claimed(container, max_seconds)
+        _refuse_claim(container, max_seconds, on_read)
     with _opened(file) as container:
-        yield container, claim
+        yield container
 
 
 @contextmanager
@@ -137,31 +157,40 @@ def _opened(file: BinaryIO) -> Iterator[InputContainer]:
         ) as container:
             yield container
     except FFmpegError as error:
-        raise undecodable() from error
+        raise Refusal("undecodable") from error
 
 
-def _claimed(container: InputContainer, max_seconds: float) -> float:
-    """The seconds that the packets claim to last, which takes a thirtieth of decoding them."""
+def _refuse_claim(
+    container: InputContainer, max_seconds: float, on_read: Callable[[int], None]
+) -> None:
+    """Refuse what lasts too long by its packets. Takes a thirtieth of decoding them."""
     stream = _best(container)
     second = float(1 / stream.time_base) if stream.time_base else 1.0
     longest = math.ceil(_PACKET_SECONDS * second)
     # A claim includes what codecs put before and after the sound.
     limit = math.ceil((1.01 * max_seconds + 1) * second)
-    ticks = 0
+    ticks = read = 0
     with suppress(FFmpegError):
         for packet in container.demux(stream):
+            read += packet.size
+            on_read(read)
             ticks += min(max(packet.duration or 0, 0), longest)
             if ticks > limit:
                 declared = (container.duration or 0) / av.time_base
-                raise too_long(max(ticks / second, declared), max_seconds)
-    return ticks / second
+                raise Refusal("too_long", max(ticks / second, declared))
 
 
 def _best(container: InputContainer) -> AudioStream:
     stream = container.streams.best("audio")
     if not isinstance(stream, AudioStream):
-        raise undecodable()
+        raise Refusal("undecodable")
+    _refuse_channels(stream.codec_context.layout.nb_channels)
     return stream
+
+
+def _refuse_channels(count: int) -> None:
+    if count > MOST_CHANNELS:
+        raise Refusal("channels", count)
 
 
 class _Upload:
@@ -190,9 +219,10 @@ def _frames(container: InputContainer, max_seconds: float) -> Iterator[AudioFram
         except FFmpegError:  # a damaged packet, or (then the next step is the last) the cut end
             continue
         for frame in frames:
+            _refuse_channels(frame.layout.nb_channels)  # not all have to be those of the header
             seconds += Fraction(frame.samples, frame.sample_rate)
             if seconds > max_seconds:
-                raise too_long(float(seconds), max_seconds)
+                raise Refusal("too_long", float(seconds))
             yield frame
 
 

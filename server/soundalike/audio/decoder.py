@@ -5,10 +5,11 @@ one file into another one, tells how it went, and ends. This process itself neve
 an upload.
 
 An order is one message on the socket (a file descriptor, `SOCK_SEQPACKET`): an `Order` and its
-three files. On the last of them is told, one JSON object a line: `started`; `claim`, the seconds
-that the file claims to last; then `done`, with what was asked for, or `refused` (an error's
-fields), or `failed`. This process adds `ended`, the child's exit status (negative: the signal that
-ended it), and closes the stream. Whoever closes the other end of a stream ends its child.
+three files. On the last of them is told, one JSON object a line: `started`; `read`, the bytes of
+packets counted so far; `heard`, the seconds of sound so far, each minute of it; then `done`, with
+what was asked for, or `refused` (a reason and a number), or `failed`. This process adds `ended`,
+the child's exit status (negative: the signal that ended it), and closes the stream. Whoever closes
+the other end of a stream ends its child.
 """
 
 import gc
@@ -19,6 +20,7 @@ import selectors
 import signal
 import socket
 import sys
+from collections import deque
 from contextlib import suppress
 from dataclasses import asdict
 from typing import Any, BinaryIO
@@ -27,16 +29,24 @@ from soundalike.audio.confinement import confine
 from soundalike.audio.decode import decoded, inspected
 from soundalike.audio.orders import FILES, MAX_ORDER, Limits, Order
 from soundalike.audio.pcm import RECOGNITION_RATE
-from soundalike.errors import ApiError
+from soundalike.audio.refusals import Refusal
 
 _BUFFER = 2**18
+
+SPARES = 2
+"""Children made ahead. One does for uploads that come one by one; the next of a series would wait
+for it to be made."""
+
+_TOLD_SECONDS = 60.0
+_TOLD_BYTES = 2**18
+"""Of sound and of packets counted, between two times that it is told."""
 
 
 class Decoder:
     """Takes orders until the socket that they come from is closed.
 
-    One child is always made ahead. It has touched the memory that decoding takes, which costs a
-    fresh one more time than the fork itself.
+    Some children are always made ahead. They have touched the memory that decoding takes, which
+    costs a fresh one more time than the fork itself.
 
     Args:
         sample: a file of our own to practise on.
@@ -48,7 +58,7 @@ class Decoder:
         self._sample = sample
         self._filtered = filtered
         self._children: dict[int, socket.socket] = {}
-        self._spare: tuple[int, socket.socket] | None = None
+        self._spares: deque[tuple[int, socket.socket]] = deque()
         self._selector = selectors.DefaultSelector()
         self._bell, self._rung = socket.socketpair()
         """What the end of a child rings."""
@@ -60,9 +70,14 @@ class Decoder:
         signal.signal(signal.SIGCHLD, lambda *_: None)
         self._selector.register(self._orders, selectors.EVENT_READ)
         self._selector.register(self._bell, selectors.EVENT_READ)
-        self._spare = self._fork(practised=True)
+        making = True
         while True:
-            for key, _ in self._selector.select():
+            # Orders that have come go ahead of making children for later ones.
+            events = self._selector.select(0 if making else None)
+            if not events:
+                making = self._make_spare()
+            for key, _ in events:
+                making = True
                 if key.fileobj is self._bell:
                     with suppress(BlockingIOError):
                         self._bell.recv(4096)
@@ -79,11 +94,10 @@ class Decoder:
         if not data:
             return False
         telling = socket.socket(fileno=files[2])
-        spare, self._spare = self._spare, None
-        child = self._handed(spare, data, files) or self._handed(
-            self._fork(practised=False), data, files
-        )
-        if child:
+        child = None
+        while self._spares and not child:
+            child = self._handed(self._spares.popleft(), data, files)
+        if child := child or self._handed(self._fork(practised=False), data, files):
             self._children[child] = telling
             self._selector.register(telling, selectors.EVENT_READ, child)
         else:
@@ -104,9 +118,17 @@ class Decoder:
             return pid
         return None
 
+    def _make_spare(self) -> bool:
+        """Make one child ahead; whether more are lacking, and can be had."""
+        if len(self._spares) == SPARES or not (spare := self._fork(practised=True)):
+            return False
+        self._spares.append(spare)
+        return len(self._spares) < SPARES
+
     def _fork(self, *, practised: bool) -> tuple[int, socket.socket] | None:
         """A child that waits for its order, and the socket on which it does."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        parent = os.getpid()
         try:
             pid = os.fork()
         except OSError:
@@ -119,7 +141,7 @@ class Decoder:
                 self._forget()
                 if practised:
                     practise(self._sample)
-                serve(theirs, filtered=self._filtered)
+                serve(theirs, parent=parent, filtered=self._filtered)
             finally:
                 os._exit(1)
         theirs.close()
@@ -129,7 +151,8 @@ class Decoder:
         """In a child: what belongs to its parent, and to other uploads."""
         signal.set_wakeup_fd(-1)
         self._selector.close()
-        for held in (self._orders, self._bell, self._rung, *self._children.values()):
+        spares = (its_order for _, its_order in self._spares)
+        for held in (self._orders, self._bell, self._rung, *self._children.values(), *spares):
             held.close()
 
     def _bury(self) -> None:
@@ -137,15 +160,13 @@ class Decoder:
             while (child := os.waitpid(-1, os.WNOHANG))[0]:
                 pid, status = child
                 if (telling := self._children.pop(pid, None)) is None:
-                    continue  # the spare one: who takes an order next finds out
+                    continue  # a spare one: who takes an order next finds out
                 with telling:
                     with suppress(KeyError):
                         self._selector.unregister(telling)
                     ended = line(ended=os.waitstatus_to_exitcode(status))
                     with suppress(OSError):  # who does not read, or has gone, need not know
                         telling.send(ended, socket.MSG_DONTWAIT)
-                if self._spare is None:
-                    self._spare = self._fork(practised=True)
 
 
 def practise(sample: bytes) -> None:
@@ -154,7 +175,7 @@ def practise(sample: bytes) -> None:
         pass
 
 
-def serve(its_order: socket.socket, *, filtered: bool) -> None:
+def serve(its_order: socket.socket, *, parent: int, filtered: bool) -> None:
     """Wait for one order in a process that is made for it, carry it out, and end that."""
     data, files, _, _ = socket.recv_fds(its_order, MAX_ORDER, FILES)
     if not data:
@@ -167,12 +188,12 @@ def serve(its_order: socket.socket, *, filtered: bool) -> None:
         os.dup2(0, 2)  # /dev/null: nothing that a file brings about may write to the log
         order = Order.parse(data)
         with open(upload, "rb") as file, open(output, "wb", _BUFFER) as sink:  # noqa: PTH123
-            confine(order.limits, filtered=filtered)
+            confine(order.limits, parent=parent, filtered=filtered)
             os.write(stream, line(started=True))
             os.write(stream, line(done=_carried_out(order, file, sink, stream)))
         code = 0
-    except ApiError as refusal:
-        os.write(stream, line(refused=refusal.fields()))
+    except Refusal as refusal:
+        os.write(stream, line(refused=(refusal.reason, refusal.number)))
     except Exception as failure:
         os.write(stream, line(failed=f"{type(failure).__name__}: {failure}"[:500]))
     finally:
@@ -180,12 +201,28 @@ def serve(its_order: socket.socket, *, filtered: bool) -> None:
 
 
 def _carried_out(order: Order, file: BinaryIO, sink: BinaryIO, stream: int) -> Any:
-    def on_claim(seconds: float) -> None:
-        os.write(stream, line(claim=seconds))
+    told = 0.0
 
+    def on_heard(seconds: float) -> None:
+        nonlocal told
+        if seconds >= told + _TOLD_SECONDS:
+            told = seconds
+            os.write(stream, line(heard=seconds))
+
+    counted = 0
+
+    def on_read(size: int) -> None:
+        nonlocal counted
+        if size >= counted + _TOLD_BYTES:
+            counted = size
+            os.write(stream, line(read=size))
+
+    longest = order.max_seconds
     if order.task == "inspect":
-        return asdict(inspected(file, max_seconds=order.max_seconds, on_claim=on_claim))
-    for block in decoded(file, order.rate, max_seconds=order.max_seconds, on_claim=on_claim):
+        found = inspected(file, max_seconds=longest, on_heard=on_heard, on_read=on_read)
+        return asdict(found)
+    sound = decoded(file, order.rate, max_seconds=longest, on_heard=on_heard, on_read=on_read)
+    for block in sound:
         sink.write(block.data)
     sink.flush()
     return None
@@ -212,11 +249,12 @@ def silence() -> bytes:
 def can_filter(sample: bytes) -> bool:
     """Whether decoding works with the few system calls that it is left. On a C library that takes
     others, all uploads would fail."""
+    parent = os.getpid()
     child = os.fork()
     if not child:
         code = 1
         try:
-            confine(Limits(memory=2**26, cpu_seconds=5, output=0))
+            confine(Limits(memory=2**26, cpu_seconds=5, output=0), parent=parent)
             practise(sample)
             code = 0
         finally:

@@ -48,6 +48,9 @@ _CODECS: Mapping[AudioFormat, _Codec] = {
     "flac": _Codec("flac", "flac"),
 }
 
+_PIECE = 32 * 1024
+"""Samples that are encoded at once, where a chunk may be minutes."""
+
 _UNKNOWN_SIZE = 0xFFFFFFFF
 _WAV_HEADER = struct.pack(
     "<4sI4s4sIHHIIHH4sI",
@@ -69,7 +72,7 @@ def encode(chunks: Iterator[Pcm], rate: int, format: AudioFormat) -> Generator[b
     Args:
         rate: of the chunks, in Hz.
     """
-    speech = resampled(chunks, rate, SPEECH_RATE)
+    speech = resampled(_cut(chunks), rate, SPEECH_RATE)
     if format == "pcm":
         yield from _raw(speech)
     elif format == "wav":
@@ -78,6 +81,12 @@ def encode(chunks: Iterator[Pcm], rate: int, format: AudioFormat) -> Generator[b
         yield from mp3(speech)
     else:
         yield from _compressed(speech, _CODECS[format])
+
+
+def _cut(chunks: Iterator[Pcm]) -> Iterator[Pcm]:
+    for chunk in chunks:
+        for start in range(0, chunk.size, _PIECE):
+            yield chunk[start : start + _PIECE]
 
 
 def _raw(chunks: Iterator[Pcm], header: bytes = b"") -> Iterator[bytes]:

@@ -32,7 +32,7 @@ class UploadDecoder(Protocol):
 
 class InlineDecoder:
     """Decodes on the thread that asks, in a process that also holds other things: for tests, and
-    for systems on which processes cannot be confined. Only the length is limited."""
+    for systems on which processes cannot be confined. Only length and channels are limited."""
 
     def start(self) -> None:
         import soundalike.audio.decode  # noqa: F401

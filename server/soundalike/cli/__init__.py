@@ -1,6 +1,8 @@
 """The `soundalike` command: serve, pull, models, voices, doctor."""
 
 import os
+import signal
+import sys
 from importlib import import_module
 
 import click
@@ -31,6 +33,9 @@ class _Commands(click.Group):
         del ctx
         if cmd_name not in _MODULES:
             return None
+        if cmd_name == "serve":
+            # Before anything is loaded: signals that process 1 does not handle never reach it.
+            signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         with uncollected():
             command: click.Command = getattr(import_module(_MODULES[cmd_name]), cmd_name)
         return command

@@ -9,16 +9,20 @@ from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from soundalike.settings import ENV_PREFIX, Settings
+from soundalike.settings import ENV_PREFIX, SECRETS, Settings
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+FLAGGED = tuple(name for name in Settings.model_fields if name not in SECRETS)
+"""The settings that have a flag."""
+
 
 def setting_options(*names: str) -> Callable[[Command], Command]:
-    """Give a command a flag for each named setting, or for all where none is named."""
+    """Give a command a flag for each named setting, or for all where none is named; but for those
+    that are secret."""
 
     def decorate(command: Command) -> Command:
-        for name in reversed(names or tuple(Settings.model_fields)):
+        for name in reversed(names or FLAGGED):
             command = _option(name, Settings.model_fields[name])(command)
         return command
 
@@ -46,7 +50,10 @@ def _problem(error: Any) -> str:
     if not error["loc"]:
         return message
     name = str(error["loc"][0])
-    return f"{flag(name)} (or {ENV_PREFIX}{name.upper()}): {message}, not {error['input']!r}"
+    variable = f"{ENV_PREFIX}{name.upper()}"
+    if name in SECRETS:
+        return f"{variable}: {message}"
+    return f"{flag(name)} (or {variable}): {message}, not {error['input']!r}"
 
 
 def _option(name: str, info: FieldInfo) -> Callable[[Command], Command]:

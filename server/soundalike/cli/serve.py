@@ -4,15 +4,16 @@ import asyncio
 import logging
 import os
 import re
-import signal
 import socket
 import sys
-import tempfile
 import textwrap
+from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from soundalike.cli.descriptors import affordable
 from soundalike.cli.loading import uncollected
 from soundalike.cli.options import read_settings, setting_options
 from soundalike.cli.pull import pull_missing
@@ -23,12 +24,16 @@ from soundalike.logs import log_to_stderr
 from soundalike.runtime.local import LocalRuntime
 from soundalike.served import ServedModels, local_runtime, served_models
 from soundalike.settings import ENV_PREFIX, Settings, is_loopback
+from soundalike.temporary import UPLOADS, own_folder
 
 if TYPE_CHECKING:
     from soundalike.cli.web_server import WebServer
 
 
 log = logging.getLogger(__name__)
+
+WAITING = 2048
+"""Connections that wait in the kernel to be accepted."""
 
 
 @click.command()
@@ -37,6 +42,10 @@ def serve(**given: Any) -> None:
     """Serve the API until Ctrl-C.
 
     Missing weights are pulled first; with --offline, from installed wheels only.
+
+    Keys are given in SOUNDALIKE_API_KEYS, separated by commas, or in a file (--api-keys-file), and
+    the token for the control plane in SOUNDALIKE_CONTROL_TOKEN: every user of a machine can read
+    the flags of a process.
     """
     settings = read_settings(**given)
     _check(settings)
@@ -44,10 +53,12 @@ def serve(**given: Any) -> None:
     if settings.api_keys_file and is_open_to_others(settings.api_keys_file):
         log.warning("%s can be read by other users: chmod 600 it", settings.api_keys_file)
     pull_missing(settings)
+    settings = _affordable(settings)
     listening = _listen(settings)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
-        asyncio.run(_serve(settings, listening))
+        with ExitStack() as stack:
+            folder = _room_for_uploads(stack)
+            asyncio.run(_serve(settings, listening, folder))
     except KeyboardInterrupt:
         pass
     except ApiError as error:
@@ -60,12 +71,11 @@ def _check(settings: Settings) -> None:
 
     Raises:
         click.UsageError: strangers could reach a server without keys, or an engine is not known.
-        click.ClickException: there is nowhere to put uploads.
     """
     if not (settings.api_keys or settings.allow_keyless or is_loopback(settings.host)):
         raise click.UsageError(
-            f"refusing to listen on {settings.host} without an API key: set --api-keys "
-            f"(or {ENV_PREFIX}API_KEYS) or --api-keys-file, or say --allow-keyless"
+            f"refusing to listen on {settings.host} without an API key: set "
+            f"{ENV_PREFIX}API_KEYS or --api-keys-file, or say --allow-keyless"
         )
     engines: dict[Kind, str] = {
         "speech": settings.speech_engine_name,
@@ -76,17 +86,36 @@ def _check(settings: Settings) -> None:
             find_engine(kind, name)
         except UnknownEngineError as error:
             raise click.UsageError(str(error)) from None
+
+
+def _room_for_uploads(stack: ExitStack) -> Path:
+    """The folder for uploads, which goes with the stack."""
     try:
-        tempfile.gettempdir()  # tries to write there
+        folder = stack.enter_context(own_folder())
+        (folder / UPLOADS).mkdir()
     except OSError as error:
         raise click.ClickException(
             f"uploads need room for temporary files: {error.strerror}; set TMPDIR to a folder "
             "that can be written"
         ) from None
+    return folder
+
+
+def _affordable(settings: Settings) -> Settings:
+    """The settings, with as many connections as this process can have open."""
+    connections = affordable(settings.max_connections)
+    if connections < settings.max_connections:
+        log.warning(
+            "this process may have so few files open (ulimit -n) that --max-connections is %d "
+            "instead of %d",
+            *(connections, settings.max_connections),
+        )
+    return settings.model_copy(update={"max_connections": connections})
 
 
 def _listen(settings: Settings) -> socket.socket:
-    """The bound socket, before anything heavy is loaded, so that a taken port is told at once."""
+    """The listening socket, before anything heavy is loaded, so that a taken port is told at once.
+    Of two that are bound at the same moment the second learns only then that the port is taken."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     # asyncio turns Nagle's algorithm off only on sockets that say they are TCP; without that every
     # small answer waits 40 ms for the client's delayed acknowledgement.
@@ -94,15 +123,18 @@ def _listen(settings: Settings) -> socket.socket:
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((settings.host, settings.port))
+        listening.listen(WAITING)
     except OSError as error:
+        listening.close()
+        another = settings.port % 65535 + 1
         raise click.ClickException(
-            f"cannot listen on {settings.host}:{settings.port}: {error.strerror or error}; "
-            f"another port may be free: --port {settings.port + 1}"
+            f"cannot listen on {settings.host}:{settings.port}: {error.strerror or error}; another "
+            f"port may be free: --port {another}, or PORT={another} with make"
         ) from None
     return listening
 
 
-async def _serve(settings: Settings, listening: socket.socket) -> None:
+async def _serve(settings: Settings, listening: socket.socket, folder: Path) -> None:
     models = served_models(settings)
     runtime = local_runtime(settings, models)
     starting = asyncio.create_task(runtime.start())
@@ -110,7 +142,7 @@ async def _serve(settings: Settings, listening: socket.socket) -> None:
     # processes of their own, while this one loads the web stack in another thread.
     await asyncio.sleep(0.01)
     await asyncio.to_thread(_load_web_stack)
-    server = _web_server(settings, runtime)
+    server = _web_server(settings, runtime, folder)
     serving = asyncio.create_task(server.serve(sockets=[listening]))
     try:
         await starting
@@ -119,6 +151,7 @@ async def _serve(settings: Settings, listening: socket.socket) -> None:
             raise click.ClickException("the server could not start; its log says why")
         if server.should_exit:
             return
+        listening.listen(WAITING)  # which asyncio has set to what it accepts at once
         host, port = listening.getsockname()[:2]
         base_url = f"http://{_url_host(host)}:{port}/v1"
         if settings.log_format == "json":  # a machine reads it
@@ -138,12 +171,12 @@ def _load_web_stack() -> None:
         import soundalike.cli.web_server  # noqa: F401
 
 
-def _web_server(settings: Settings, runtime: LocalRuntime) -> "WebServer":
+def _web_server(settings: Settings, runtime: LocalRuntime, folder: Path) -> "WebServer":
     from soundalike.cli.web_server import WebServer
 
     os.environ.setdefault("OTEL_SERVICE_NAME", "soundalike")  # where traces are wanted
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
-    return WebServer(settings, runtime)
+    return WebServer(settings, runtime, folder)
 
 
 def _url_host(host: str) -> str:

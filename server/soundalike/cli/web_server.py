@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import socket
+from pathlib import Path
 from types import FrameType
 
 import uvicorn
@@ -28,9 +29,9 @@ class WebServer(uvicorn.Server):
         listens: set when it does, or cannot (then it is not `started`).
     """
 
-    def __init__(self, settings: Settings, runtime: Runtime) -> None:
+    def __init__(self, settings: Settings, runtime: Runtime, folder: Path) -> None:
         options = server_options(settings)
-        super().__init__(uvicorn.Config(create_app(settings, runtime), **options))
+        super().__init__(uvicorn.Config(create_app(settings, runtime, folder), **options))
         self.listens = asyncio.Event()
         self._grace = settings.grace
         self._runtime = runtime

@@ -32,6 +32,8 @@ Chunking = Literal["auto"] | ServerVad
 
 _FIELD = "chunking_strategy"
 _LONGEST_MS = 60_000
+_LONGEST = 4096
+"""Characters of JSON that are parsed, many times what a strategy takes."""
 _REFUSED = Refusal(  # chosen: the service's wording is not recorded
     "Invalid value for 'chunking_strategy': expected 'auto' or a 'server_vad' object.",
     _FIELD,
@@ -61,7 +63,7 @@ def chunking_strategy(form: Mapping[str, Sequence[str]]) -> Chunking | None:
 
 def _json_object(text: str) -> Mapping[str, object]:
     try:
-        value = json.loads(text)
+        value = json.loads(text) if len(text) <= _LONGEST else None
     except (ValueError, RecursionError):  # the latter from brackets in thousands
         value = None
     if not isinstance(value, dict):

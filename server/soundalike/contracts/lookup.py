@@ -11,7 +11,7 @@ from soundalike.contracts.terms import (
     SpeechContract,
     TranscriptionContract,
 )
-from soundalike.errors import InvalidRequestError, ModelNotFoundError, NotFoundError
+from soundalike.errors import InvalidRequestError, ModelNotFoundError, NotFoundError, shown
 
 LocalModels = Mapping[str, Literal["speech", "transcription"]]
 """The ids of the models that this server has, and what they do."""
@@ -86,7 +86,7 @@ def _contract(model: str | None, endpoint: Endpoint, local: LocalModels, kind: t
         raise _wrong_endpoint(endpoint)
     else:
         raise ModelNotFoundError(
-            f"The model `{model}` does not exist or you do not have access to it."
+            f"The model `{shown(model)}` does not exist or you do not have access to it."
         )
     if not isinstance(contract, kind):
         raise _wrong_endpoint(endpoint)

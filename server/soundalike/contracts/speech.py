@@ -16,7 +16,7 @@ from soundalike.contracts.validator import (
     string_fault,
     validator_error,
 )
-from soundalike.errors import InvalidRequestError
+from soundalike.errors import InvalidRequestError, shown
 from soundalike.formats.usage import estimated_tokens
 
 STREAM_FORMATS = ("sse", "audio")
@@ -67,7 +67,7 @@ def speech_request(
         raise validator_error(faults)
     events = body.get("stream_format") == "sse"
     if events and not contract.events:
-        raise _NO_EVENTS.error(model=model)
+        raise _NO_EVENTS.error(model=shown(model))
     text = cast("str", body["input"])
     tokens = estimated_tokens(text)
     if contract.max_tokens is not None and tokens > contract.max_tokens:
@@ -101,7 +101,7 @@ def unknown_voice(voice: str, voices: Sequence[str]) -> InvalidRequestError:
     quoted = [f"'{name}'" for name in voices]
     if len(quoted) > 1:
         quoted[-1] = f"and {quoted[-1]}"
-    return _UNKNOWN_VOICE.error(voice=voice, voices=", ".join(quoted))
+    return _UNKNOWN_VOICE.error(voice=shown(voice), voices=", ".join(quoted))
 
 
 def _faults(contract: SpeechContract, body: Mapping[str, object]) -> list[Fault]:

@@ -16,6 +16,7 @@ from soundalike.contracts.validator import (
     number_fault,
     validator_error,
 )
+from soundalike.errors import shown
 from soundalike.formats import Granularity, RenderOptions, ResponseFormat
 from soundalike.languages import WHISPER_LANGUAGES
 
@@ -116,7 +117,7 @@ def check_response_format(
     if response_format in contract.formats:
         return
     advice = "" if response_format == "diarized_json" else " Use 'json' or 'text' instead."
-    raise _WRONG_FORMAT.error(format=response_format, model=model, advice=advice)
+    raise _WRONG_FORMAT.error(format=response_format, model=shown(model), advice=advice)
 
 
 def check_diarization(
@@ -138,7 +139,7 @@ def check_language(contract: TranscriptionContract, language: str) -> None:
         return
     is_code = language in WHISPER_LANGUAGES or bool(_LANGUAGE_CODE.fullmatch(language))
     refusal = contract.unknown_language if is_code else contract.malformed_language
-    raise refusal.error(billed=contract.billed_errors, language=language)
+    raise refusal.error(billed=contract.billed_errors, language=shown(language))
 
 
 def _transcription(

@@ -5,7 +5,7 @@ from pathlib import PurePath
 from soundalike.contracts.chunking import Chunking
 from soundalike.contracts.table import EXTENSIONS, MIN_SECONDS
 from soundalike.contracts.terms import Refusal, TranscriptionContract
-from soundalike.errors import AudioTooShortError, ContentTooLargeError, InvalidRequestError
+from soundalike.errors import AudioTooShortError, ContentTooLargeError, InvalidRequestError, shown
 
 MAX_RECORDING = 10 * 2**20
 """Bytes of a consent, or of a custom voice's sample."""
@@ -36,7 +36,9 @@ def check_file(contract: TranscriptionContract, filename: str | None, size: int)
         return
     extension = _extension(filename)
     if extension and extension.lower() not in EXTENSIONS and not contract.any_container:
-        raise contract.bad_extension.error(billed=contract.billed_errors, extension=extension)
+        raise contract.bad_extension.error(
+            billed=contract.billed_errors, extension=shown(extension)
+        )
     if not size:
         raise contract.empty_file.error(billed=contract.billed_errors)
 
@@ -57,7 +59,9 @@ def check_recording(field: str, kind: str | None, filename: str | None, size: in
     untyped = kind in _UNTYPED and extension in ("", "aac", *EXTENSIONS)
     if kind not in RECORDING_TYPES and not untyped:
         taken = ", ".join(f"'{one}'" for one in RECORDING_TYPES)
-        message = f"Unsupported file type '{kind or extension}'. Supported MIME types: {taken}."
+        message = (
+            f"Unsupported file type '{shown(kind or extension)}'. Supported MIME types: {taken}."
+        )
         raise InvalidRequestError(message, param=field, code="unsupported_value")
     if not size:
         message = "Audio file might be corrupted or unsupported"

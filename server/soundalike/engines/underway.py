@@ -4,8 +4,7 @@ A lane steps an engine's iterator; one step can take a minute. In the midst of i
 now and then that it comes forward, and hears whether anybody still wants the result.
 """
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
@@ -17,13 +16,12 @@ class AbandonedError(Exception):
 class Underway:
     """Where one job stands. For any thread.
 
-    Args:
-        clock: seconds, from any start.
+    How long it is stuck is counted in looks at it rather than timed, so that a pause of the whole
+    machine, in which nobody looks, is none of its own.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._last_sign = 0.0
+    def __init__(self) -> None:
+        self._quiet = 0
         self._stepping = False
         self.abandoned = False
 
@@ -37,7 +35,7 @@ class Underway:
         Raises:
             AbandonedError: nobody wants it any more.
         """
-        self._last_sign = self._clock()
+        self._quiet = 0
         self.check()
 
     def check(self) -> None:
@@ -52,7 +50,7 @@ class Underway:
     @contextmanager
     def stepping(self) -> Iterator[None]:
         """Meanwhile a step is taken on this thread."""
-        self._last_sign = self._clock()
+        self._quiet = 0
         # A flag of its own: who works for this job on another thread may come forward at its end.
         self._stepping = True
         token = _current.set(self)
@@ -62,11 +60,11 @@ class Underway:
             _current.reset(token)
             self._stepping = False
 
-    @property
-    def still(self) -> float:
-        """Seconds since it last came forward; 0 while no step is taken."""
-        last_sign = self._last_sign
-        return self._clock() - last_sign if self._stepping else 0.0
+    def look(self) -> int:
+        """Called again and again: how often in a row it had not come forward since the time
+        before; 0 while no step is taken."""
+        self._quiet = self._quiet + 1 if self._stepping else 0
+        return self._quiet
 
 
 _current: ContextVar[Underway | None] = ContextVar("underway", default=None)

@@ -8,7 +8,7 @@ from soundalike.errors import OverloadedError
 LONGEST = 60.0
 """Seconds."""
 
-FREE_ACCIDENTS = 8
+FREE_ACCIDENTS = 1
 
 
 class Backoff:
@@ -24,8 +24,8 @@ class Backoff:
         self._until = 0.0
 
     def failed(self, *, by_accident: bool = False) -> None:
-        """Count a failure. A few in a row that happen by accident, such as a kill, are no reason
-        to wait: whoever asks next is to be answered."""
+        """Count a failure. One that happens by accident, such as a kill, is no reason to wait:
+        whoever asks next is to be answered. Another at once is none any more."""
         self._failures += 1
         doublings = self._failures - (1 + FREE_ACCIDENTS if by_accident else 1)
         delay = min(LONGEST, 2.0 ** min(doublings, 16)) if doublings >= 0 else 0.0

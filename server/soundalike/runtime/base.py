@@ -18,6 +18,9 @@ from soundalike.transcript import Inspected, TranscriptionEvent
 State = Literal["stopped", "loading", "ready", "unloaded", "failed"]
 """`unloaded`: was ready, has left memory or died since, and opens again with its next job."""
 
+DIED = "its host died"
+"""The reason of what was ready and has died."""
+
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
@@ -53,7 +56,7 @@ class Status:
     """How one deployment stands.
 
     Attributes:
-        reason: why it failed, or why it is opened anew.
+        reason: why it failed, which may tell of paths and the like, or why it is opened anew.
         opened: it was ready at least once.
     """
 
@@ -71,6 +74,7 @@ class Load:
     Attributes:
         slots: jobs that the engine works on side by side.
         queue: jobs that may wait beyond those.
+        queued: jobs that wait, also for the engine to open.
         audio_seconds: spoken or recognised.
         busy_seconds: for which the engine worked on jobs.
         real_time_factor: seconds of work for a second of audio in the job that ended last; None

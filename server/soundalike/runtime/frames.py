@@ -42,13 +42,13 @@ _LENGTHS = struct.Struct(">II")
 
 
 class BrokenFrameError(ValueError):
-    """The other side sent something that is no frame."""
+    """The other side sent something that is no frame, or a frame is too large to be sent."""
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
     """One message. To a host: open, run, credit, cancel, ping. From it: opened, taken (an engine
-    begins with a job), item, done, failed, pong (for how many seconds its slowest job is stuck).
+    begins with a job), item, done, failed, pong (for how many pings its slowest job is stuck).
 
     An item of audio has for its value the seconds of audio made so far; `done` has the seconds for
     which the engine worked. `job` is the number of the job concerned, 0 for the host itself.
@@ -65,7 +65,13 @@ class Frame:
         return len(self.payload) or 256
 
     def encode(self) -> bytes:
+        """The frame on the wire.
+
+        Raises:
+            BrokenFrameError: the other side would not take it, it is so large.
+        """
         header = json.dumps([self.op, self.job, self.value], separators=(",", ":")).encode()
+        _check(len(header), len(self.payload))
         return _LENGTHS.pack(len(header), len(self.payload)) + header + self.payload
 
 
@@ -79,18 +85,29 @@ def _decode(header: bytes, payload: bytes) -> Frame:
 
 def _lengths(data: bytes) -> tuple[int, int]:
     header, payload = _LENGTHS.unpack(data)
-    if header > MAX_HEADER or payload > MAX_PAYLOAD:
-        raise BrokenFrameError(f"a frame of {header} + {payload} bytes is beyond all measure")
+    _check(header, payload)
     return header, payload
 
 
+def _check(header: int, payload: int) -> None:
+    if header > MAX_HEADER or payload > MAX_PAYLOAD:
+        raise BrokenFrameError(f"a frame of {header} + {payload} bytes is beyond all measure")
+
+
 def read_frame(pipe: BinaryIO) -> Frame | None:
-    """The next frame, or None where the pipe has ended. Blocks."""
+    """The next frame, or None where the pipe has ended, also in the midst of one. Blocks.
+
+    Raises:
+        BrokenFrameError: it is none.
+    """
     lengths = pipe.read(_LENGTHS.size)
     if len(lengths) < _LENGTHS.size:
         return None
-    header, payload = _lengths(lengths)
-    return _decode(pipe.read(header), pipe.read(payload))
+    sizes = _lengths(lengths)
+    header, payload = (pipe.read(size) for size in sizes)
+    if (len(header), len(payload)) != sizes:
+        return None
+    return _decode(header, payload)
 
 
 async def receive_frame(stream: asyncio.StreamReader) -> Frame | None:

@@ -5,9 +5,9 @@ import itertools
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
-from soundalike.errors import ApiError, OverloadedError, ServerError
+from soundalike.errors import ApiError, ContentTooLargeError, OverloadedError, ServerError
 from soundalike.runtime.base import Capabilities, Deployment, Load, Status
-from soundalike.runtime.frames import Frame, Job, dump_job
+from soundalike.runtime.frames import BrokenFrameError, Frame, Job, dump_job
 from soundalike.runtime.jobs import RunningJob, Tally
 from soundalike.runtime.lanes import SORRY, WINDOW
 from soundalike.runtime.lifetime import Lifetime
@@ -50,7 +50,7 @@ class Host:
         self._numbers = itertools.count(1)
         self._jobs: dict[int, RunningJob] = {}
         self._coming = 0
-        """Jobs that wait for the engine to open."""
+        """Requests that wait for the engine to open."""
         self._idle: asyncio.TimerHandle | None = None
         self._tally = Tally()
 
@@ -84,20 +84,23 @@ class Host:
         return await self._engine.open()
 
     async def capabilities(self) -> Capabilities:
-        """What the engine can do; opens it where needed.
+        """What the engine can do, as it said when it was open last; opens it if it never was.
 
         Raises:
             As `open`.
-            OverloadedError: also where it is not open in time.
+            OverloadedError: also where it is not open in time, or as many wait as may.
         """
+        if known := self._engine.capabilities:
+            return known
         async with self._in_time():
-            return await self.open()
+            return await self._wait_for_engine()
 
     async def run(self, job: Job) -> AsyncGenerator[Frame]:
         """The frames that a job makes. Closing the generator cancels it.
 
         Raises:
             OverloadedError: as many jobs wait as may.
+            ContentTooLargeError: the job is too large to be passed on.
             ApiError: whatever the job fails with.
         """
         number = next(self._numbers)
@@ -119,7 +122,7 @@ class Host:
             # The job counts until its host says that it has ended: it may be in a long step.
             if number in self._jobs:
                 self._engine.send(Frame("cancel", number))
-            running.ended()
+            running.leave()
 
     async def close(self) -> None:
         """End the host and all jobs. One that is just being made is waited for, and ended."""
@@ -140,33 +143,44 @@ class Host:
 
     async def _submit(self, number: int, job: Job, running: RunningJob) -> None:
         """Pass a job to the host."""
+        await self._wait_for_engine()
+        try:
+            sent = self._engine.send(Frame("run", number, dump_job(job)))
+        except BrokenFrameError:
+            raise ContentTooLargeError("The request is too large for an engine.") from None
+        if not sent:  # it died between the end of its loading and now
+            raise ServerError(SORRY)
+        self._jobs[number] = running
+
+    async def _wait_for_engine(self) -> Capabilities:
+        """Open the engine where needed; meanwhile the caller is one of those who wait."""
         if len(self._jobs) + self._coming >= self._capacity:
             raise OverloadedError(
                 "The engine is currently overloaded, please try again later.", retry_after=1
             )
-        frame = Frame("run", number, dump_job(job))
         self._coming += 1
         try:
-            await self.open()
+            return await self.open()
         finally:
             self._coming -= 1
             self._rest()
-        if not self._engine.send(frame):  # it died between the end of its loading and now
-            raise ServerError(SORRY)
-        self._jobs[number] = running
 
     def _receive(self, frame: Frame) -> None:
         if job := self._jobs.get(frame.job):
             if frame.op not in ("taken", "item"):
-                del self._jobs[frame.job]
-                self._tally.add(job, frame)
+                self._end(frame)
                 self._rest()
-            job.receive(frame)
+            else:
+                job.receive(frame)
 
     def _fail_jobs(self, failure: ApiError) -> None:
-        jobs, self._jobs = self._jobs, {}
-        for number, job in jobs.items():
-            job.receive(Frame("failed", number, failure.fields()))
+        for number in list(self._jobs):
+            self._end(Frame("failed", number, failure.fields()))
+
+    def _end(self, last: Frame) -> None:
+        job = self._jobs.pop(last.job)
+        job.receive(last)
+        self._tally.add(job, last)
 
     def _rest(self) -> None:
         """Count the time without work from now."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from soundalike.runtime.frames import Frame
 from soundalike.runtime.spans import JobSpans
-from soundalike.transcript import Detected
+from soundalike.transcript import Detected, Segment
 
 
 class RunningJob:
@@ -16,7 +16,8 @@ class RunningJob:
         frames: what comes of it, in order.
         begun: set once the engine has begun with it, or it has ended without.
         taken: the engine has begun with it.
-        audio: seconds that it has spoken so far, or that its recording has.
+        audio: seconds that it has spoken so far, or recognised: up to the end of the last segment,
+            and once it is done, all of its recording.
     """
 
     def __init__(self, deployment: str) -> None:
@@ -24,6 +25,8 @@ class RunningJob:
         self.begun = asyncio.Event()
         self.taken = False
         self.audio = 0.0
+        self._recording = 0.0
+        self._left = False
         self._spans = JobSpans(deployment)
 
     def receive(self, frame: Frame) -> None:
@@ -34,14 +37,27 @@ class RunningJob:
             self._spans.taken()
             return
         if frame.op == "item":
-            self.audio = _audio(frame.value) or self.audio
+            self._count(frame.value)
         else:
-            self.ended()
+            if frame.op == "done" and not self._left:
+                self.audio = max(self.audio, self._recording)
+            self._spans.ended()
         self.frames.put_nowait(frame)
 
-    def ended(self) -> None:
-        """Nothing more comes. A second time is of no effect."""
+    def leave(self) -> None:
+        """Nobody waits for it any more. Without effect on one that has ended."""
+        self._left = True
         self._spans.ended()
+
+    def _count(self, value: Any) -> None:
+        """Note what an item tells of audio."""
+        match value:
+            case [Detected.__name__, {"duration": duration}]:
+                self._recording = _seconds(duration)
+            case [Segment.__name__, {"end": end}]:
+                self.audio = max(self.audio, _seconds(end))
+            case _:
+                self.audio = _seconds(value) or self.audio
 
 
 class Tally:
@@ -59,23 +75,13 @@ class Tally:
         self.factor: float | None = None
 
     def add(self, job: RunningJob, last: Frame) -> None:
-        """Count a job that ends with this frame."""
+        """Count a job that has ended with this frame."""
         self.audio += job.audio
         if last.op == "done":
             busy = _seconds(last.value)
             self.busy += busy
             if job.audio and busy:
                 self.factor = busy / job.audio
-
-
-def _audio(value: Any) -> float:
-    """Seconds of audio that an item tells of, 0 if it tells of none: of all that was spoken so
-    far, or of the recording that is being recognised."""
-    match value:
-        case [Detected.__name__, {"duration": duration}]:
-            return _seconds(duration)
-        case _:
-            return _seconds(value)
 
 
 def _seconds(value: Any) -> float:

@@ -46,7 +46,8 @@ class Lanes:
 
     Args:
         open_work: opens the engine and returns what turns a job into frames, and what closes the
-            engine again. Called on the first lane's thread, as is the closing.
+            engine again. Called on the first lane's thread, as is the closing, once every lane
+            has its thread.
         emit: takes every frame; called on the lanes' threads.
         threads: the number of lanes.
         depth: the number of jobs that one lane interleaves.
@@ -71,10 +72,8 @@ class Lanes:
         self._changed = threading.Condition()
         self._closed = False
         self._work: Work | None = None
-        self._threads = [
-            threading.Thread(target=self._first_lane, args=(threads - 1,), name="lane-0")
-        ]
-        self._threads[0].start()
+        self._first = threading.Thread(target=self._first_lane, args=(threads - 1,), name="lane-0")
+        self._first.start()
 
     def submit(self, number: int, job: Job) -> None:
         with self._changed:
@@ -104,34 +103,38 @@ class Lanes:
         if queued:
             self._emit(Frame("done", number))
 
-    @property
-    def still(self) -> float:
-        """Seconds for which the job that is stuck the longest in a step has not come forward."""
+    def look(self) -> int:
+        """Called again and again: how often in a row the job that is stuck the longest in a step
+        had not come forward since the time before."""
         with self._changed:
-            return max((ticket.underway.still for ticket in self._tickets.values()), default=0.0)
+            return max((ticket.underway.look() for ticket in self._tickets.values()), default=0)
 
     def close(self) -> None:
         """Stop after the steps under way, close the engine and wait for every thread."""
+        self._stop()
+        self._first.join()
+
+    def _stop(self) -> None:
         with self._changed:
             self._closed = True
             self._changed.notify_all()
-        for thread in self._threads:
-            thread.join()
 
     def _first_lane(self, others: int) -> None:
-        """Open the engine, let the other lanes start on it, and close it after them."""
+        """Open the engine, let the other lanes begin on it, and close it after them."""
+        rest: list[threading.Thread] = []
         try:
-            self._work, close_engine = self._open_work()
-        except ApiError as error:
-            self._emit(Frame("failed", value=error.fields()))
-            return
+            for number in range(others):  # before the engine says that it is open
+                thread = threading.Thread(target=self._lane, name=f"lane-{number + 1}")
+                thread.start()
+                rest.append(thread)
+            work, close_engine = self._open_work()
         except BaseException as error:
-            log.exception("the engine cannot be opened")
-            self._emit(Frame("failed", value=ServerError(f"engine not opened: {error}").fields()))
+            self._stop()
+            self._emit(Frame("failed", value=_not_opened(error).fields()))
             return
-        rest = [threading.Thread(target=self._lane, name=f"lane-{i + 1}") for i in range(others)]
-        for thread in rest:
-            thread.start()
+        with self._changed:
+            self._work = work
+            self._changed.notify_all()
         self._lane()
         for thread in rest:
             thread.join()
@@ -156,7 +159,7 @@ class Lanes:
         """The job to step now: a new one first, for the sake of its first answer."""
         with self._changed:
             while not self._closed:
-                if self._waiting and len(held) < self._depth:
+                if self._work and self._waiting and len(held) < self._depth:
                     return self._waiting.popleft()
                 for ticket in held:
                     if ticket.runnable:
@@ -194,6 +197,13 @@ class Lanes:
             answer = Frame("failed", ticket.number, ServerError(SORRY).fields())
         self._emit(answer)
         return False
+
+
+def _not_opened(error: BaseException) -> ApiError:
+    if isinstance(error, ApiError):
+        return error
+    log.error("the engine cannot be opened", exc_info=error)
+    return ServerError(f"engine not opened: {error}")
 
 
 SORRY = "The server had an error while processing your request. Sorry about that!"

@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from soundalike.errors import ApiError, OverloadedError, ServerError
 from soundalike.runtime.backoff import Backoff
-from soundalike.runtime.base import Capabilities, Deployment, State, Status
+from soundalike.runtime.base import DIED, Capabilities, Deployment, State, Status
 from soundalike.runtime.frames import Frame, Opening, dump_opening, load_capabilities
 from soundalike.runtime.lanes import SORRY
 from soundalike.runtime.links import Link, OpenLink
@@ -28,6 +28,7 @@ class Lifetime:
         on_end: told what the jobs of a host fail with that has died or is ended.
 
     Attributes:
+        capabilities: what the engine said of itself when it was opened last; None before.
         restarts: how often the engine was opened anew after its host had died.
     """
 
@@ -40,6 +41,7 @@ class Lifetime:
         on_open: Callable[[], None],
         on_end: Callable[[ApiError], None],
     ) -> None:
+        self.capabilities: Capabilities | None = None
         self.restarts = 0
         self._deployment = deployment
         self._open_link = open_link
@@ -80,7 +82,7 @@ class Lifetime:
         async with self._changing:
             if self._link is None:
                 if self._closed:
-                    raise OverloadedError(CLOSING)
+                    raise OverloadedError(CLOSING, retry_after=1)
                 self._backoff.check()
                 await self._start()
             opened = self._opened
@@ -134,19 +136,32 @@ class Lifetime:
         elif frame.job:
             self._on_frame(frame)
         elif frame.op == "opened":
-            self._settle(load_capabilities(frame.value))
+            self.capabilities = load_capabilities(frame.value)
+            self._settle(self.capabilities)
             self._backoff.succeeded()
             self._on_open()
         elif frame.op == "failed":
-            self._not_opened(ApiError.from_fields(frame.value))
-            self._do_soon(self._end_if("failed", lambda: True, "failed"))
+            self._failed(ApiError.from_fields(frame.value))
+
+    def _failed(self, failure: ApiError) -> None:
+        """The host says that the engine cannot be opened; or, after all, that it cannot work."""
+        if self._state == "ready" and self._link:
+            log.error("%s is of no use: %s", self._deployment.id, failure.message)
+            self._link.kill()
+            return
+        self._not_opened(failure)
+        self._do_soon(self._end_if("failed", lambda: True, "failed"))
 
     def _not_opened(self, failure: ApiError, *, died: bool = False) -> None:
         """Tell those who wait, and try again by and by: a server that says that it is not ready
         may get no request that would."""
+        of = self._deployment
+        # The first failure of one that is opened at start is told by whoever starts it.
+        if not of.preload or self._was_ready or self._backoff.failing:
+            log.error("%s cannot be opened: %s", of.id, failure.message)
         self._backoff.failed(by_accident=died)
         self._settle(failure)
-        if self._deployment.preload and not self._closed:
+        if of.preload and not self._closed:
             loop, delay = asyncio.get_running_loop(), self._backoff.remaining + 0.01
             self._retry = loop.call_later(delay, lambda: self._do_soon(self._open_again()))
 
@@ -171,7 +186,7 @@ class Lifetime:
         log.error("%s", died)
         self._link, self._died = None, True
         if self._state == "ready":
-            self._state, self._reason = "unloaded", "its host died"
+            self._state, self._reason = "unloaded", DIED
         if self._state == "loading":
             self._not_opened(ServerError(died), died=True)
         self._on_end(ServerError(SORRY))
@@ -180,7 +195,7 @@ class Lifetime:
         """End the host. Whoever still waits for it is told before, so that a job which comes while
         it ends is none of them."""
         link, self._link = self._link, None
-        closing = OverloadedError(CLOSING)
+        closing = OverloadedError(CLOSING, retry_after=1)
         self._settle(closing)
         self._on_end(closing)
         if link is not None:

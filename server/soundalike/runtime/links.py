@@ -25,8 +25,29 @@ MALLOC = {
 """How glibc's allocator gives memory back. By itself it keeps what each of a host's threads ever
 used: Whisper base at work on ten recordings then takes 590 MB instead of 390 (mallopt(3))."""
 
-_SECRET = re.compile(r"(KEYS?|TOKEN|SECRET|PASSWORD)$", re.IGNORECASE)
-"""How the names of variables end whose values are nobody else's business."""
+_PASSED = re.compile(
+    # where programmes and their files are
+    r"PATH|PATHEXT|HOME|USER|LOGNAME|LANG|LANGUAGE|LC_\w+|TZ|TZDIR|TMPDIR|TEMP|TMP|XDG_\w+"
+    r"|LD_LIBRARY_PATH|DYLD_\w+|PYTHON\w*|VIRTUAL_ENV|CONDA_PREFIX|COVERAGE_\w+"
+    r"|PYDANTIC_DISABLE_PLUGINS"
+    # the same on Windows
+    r"|SYSTEMROOT|SYSTEMDRIVE|WINDIR|COMSPEC|USERNAME|USERPROFILE|APPDATA|LOCALAPPDATA"
+    r"|PROGRAMDATA|PROGRAMFILES\w*|NUMBER_OF_PROCESSORS|PROCESSOR_\w+"
+    # of what computes, and of glibc
+    r"|CUDA_\w+|NVIDIA_\w+|OMP_\w+|GOMP_\w+|KMP_\w+|MKL_\w+|OPENBLAS_\w+|CT2_\w+|ORT_\w+"
+    r"|HF_HOME|HF_HUB_\w+"
+    r"|MALLOC_\w+|GLIBC_TUNABLES"
+    # of what speaks
+    r"|ESPEAK_DATA_PATH|ALSA_\w+|PULSE_\w+"
+    # our own, and those of engines that others add
+    r"|SOUNDALIKE_\w+",
+    re.IGNORECASE,
+)
+"""Variables that a host may know. It reads strangers' files, and the rest of the environment of a
+server may be anything: addresses of databases with passwords in them, keys to a cloud."""
+
+_SECRET = re.compile(r"KEY|TOKEN|SECRET|PASS|CREDENTIAL|HEADERS", re.IGNORECASE)
+"""What the names of those among them have in them whose values are nobody else's business."""
 
 GRACE = 2.0
 """Seconds in which a host process may end by itself before it is killed."""
@@ -72,7 +93,7 @@ class ProcessLink:
             *(sys.executable, "-P", "-m", "soundalike.runtime.host"),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
-            env={**MALLOC, **_without_secrets(os.environ)},
+            env={**MALLOC, **_passed_on(os.environ)},
         )
         return cls(process, receive)
 
@@ -114,9 +135,13 @@ class ProcessLink:
         self._receive(None)
 
 
-def _without_secrets(environment: Mapping[str, str]) -> dict[str, str]:
-    """What a host may know of it: it reads strangers' files, and has no use for a key."""
-    return {name: value for name, value in environment.items() if not _SECRET.search(name)}
+def _passed_on(environment: Mapping[str, str]) -> dict[str, str]:
+    """What a host is told of the server's environment."""
+    return {
+        name: value
+        for name, value in environment.items()
+        if _PASSED.fullmatch(name) and not _SECRET.search(name)
+    }
 
 
 def _nobody(frame: Frame | None) -> None:

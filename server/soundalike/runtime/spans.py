@@ -27,9 +27,10 @@ class JobSpans:
         self._span = self._begin("queue")
 
     def taken(self) -> None:
-        """The engine begins."""
-        self._span.end()
-        self._span = self._begin("engine")
+        """The engine begins. Without effect where nobody waits for it any more."""
+        if self._span.is_recording():
+            self._span.end()
+            self._span = self._begin("engine")
 
     def ended(self) -> None:
         """The job is over, or nobody waits for it any more. A second time is of no effect."""

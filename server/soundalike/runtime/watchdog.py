@@ -1,16 +1,16 @@
 """Notices a host that hangs.
 
-A host answers pings from its main thread, and says in each answer for how long the job that is
-stuck the longest has not come forward. Unanswered pings are counted rather than timed, so that a
-server which was itself held up does not take its own pause for that of a host.
+A host answers pings from its main thread, and says in each answer for how many pings the job that
+is stuck the longest has not come forward. All is counted in pings rather than timed, so that a
+pause of the server, or of the whole machine, is not taken for one of a host.
 """
 
 import asyncio
 import logging
-import math
 from collections.abc import Callable
 from typing import Any
 
+from soundalike.errors import ServerError
 from soundalike.runtime.frames import Frame
 from soundalike.runtime.links import Link, OpenLink, Receive
 
@@ -30,6 +30,9 @@ class Watchdog:
         patience: seconds in which the engine must open, and in which a job must come forward.
         ping: sends a frame to the host.
         give_up: told once why the host is to be killed.
+
+    Attributes:
+        opening: whether the engine is still to say that it is open, or cannot be opened.
     """
 
     def __init__(
@@ -41,21 +44,19 @@ class Watchdog:
         self._loop = asyncio.get_running_loop()
         self._interval = min(patience, SILENCE) / MISSED
         self._unanswered = 0
-        self._opening_until: float | None = self._loop.time() + patience
+        self._most = patience / self._interval
+        self._pings = 0
+        self.opening = True
         self._timer = self._loop.call_later(self._interval, self._tick)
-
-    def opened(self) -> None:
-        """The engine is open."""
-        self._opening_until = None
 
     def answered(self, still: Any) -> None:
         """The host has answered.
 
         Args:
-            still: seconds for which its slowest job has not come forward.
+            still: for how many pings its slowest job has not come forward.
         """
         self._unanswered = 0
-        if isinstance(still, int | float) and not math.isnan(still) and still > self._patience:
+        if isinstance(still, int) and still > self._most:
             self._stop(f"a job has made no progress for {self._patience:g} s")
 
     def stop(self) -> None:
@@ -65,10 +66,11 @@ class Watchdog:
     def _tick(self) -> None:
         if self._unanswered >= MISSED:
             self._stop("it does not answer")
-        elif self._opening_until is not None and self._loop.time() > self._opening_until:
+        elif self.opening and self._pings >= self._most:
             self._stop(f"its engine did not open within {self._patience:g} s")
         else:
             self._unanswered += 1
+            self._pings += 1
             self._ping(Frame("ping"))
             self._timer = self._loop.call_later(self._interval, self._tick)
 
@@ -118,12 +120,15 @@ class WatchedLink:
         elif frame.op == "pong":
             self._watchdog.answered(frame.value)
             return
-        elif frame.op == "opened":
-            self._watchdog.opened()
+        elif frame.op in ("opened", "failed") and not frame.job:
+            self._watchdog.opening = False
         self._receive(frame)
 
     def _give_up(self, reason: str) -> None:
         log.error("the host of %s is killed: %s", self._name, reason)
+        if self._watchdog.opening:  # no accident: to open it again at once would go the same way
+            failure = ServerError(f"the host of {self._name} was killed: {reason}")
+            self._receive(Frame("failed", value=failure.fields()))
         self._link.kill()
 
 

@@ -4,8 +4,8 @@ The same code runs in a child process and in a thread of the server; only the wa
 come and go differs.
 """
 
+import logging
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +36,8 @@ from soundalike.runtime.memory import Returning
 if TYPE_CHECKING:
     from soundalike.audio.pcm import Pcm
 
+log = logging.getLogger(__name__)
+
 
 class EngineHost:
     """The far side of a link: takes frames, emits frames, owns one engine and its lanes.
@@ -55,7 +57,7 @@ class EngineHost:
         if frame.op == "open":
             self._open(load_opening(frame.value))
         elif frame.op == "ping":
-            self._emit(Frame("pong", value=self._lanes.still if self._lanes else 0.0))
+            self._emit(Frame("pong", value=self._lanes.look() if self._lanes else 0))
             self._returning.after_burst()
         elif self._lanes is not None:
             if frame.op == "run":
@@ -69,6 +71,11 @@ class EngineHost:
         if self._lanes is not None:
             self._lanes.close()
 
+    def leave(self) -> None:
+        """Before the process ends, without waiting for steps under way: end what it has started,
+        which would else end after it, and be nobody's."""
+        self._uploads.close()
+
     def _open(self, opening: Opening) -> None:
         openers: dict[str, Callable[..., tuple[Capabilities, Work, Any]]] = {
             "speech": open_speech,
@@ -79,9 +86,11 @@ class EngineHost:
         def open_work() -> tuple[Work, Callable[[], None]]:
             capabilities, work, engine = openers[opening.kind](opening.config, self._uploads)
             self._emit(Frame("opened", value=dump_capabilities(capabilities)))
-            # The first job, which would wait for them, will tell.
-            with suppress(ImportError, OSError):
+            # Before the first job, which would wait for them.
+            try:
                 codecs[opening.kind]()
+            except Exception:  # each job that needs them fails, and those alone
+                log.exception("codecs cannot be loaded")
 
             def close() -> None:
                 engine.close()

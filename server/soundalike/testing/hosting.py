@@ -81,7 +81,6 @@ class Hosted:
             self._watched,
             interface="asgi3",
             lifespan="on",
-            proxy_headers=False,
             **self._options,
         )
         server = _Server(config, self._leaving, self._started)

@@ -10,10 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from soundalike.audio.pcm import RECOGNITION_RATE, Samples
+from soundalike.engines.stub.stretches import blocks
 from soundalike.engines.stub.wording import Stretch
 
 _WORD_SAMPLES = 6400  # 0.4 s
 _SENTENCE_WORDS = 12
+_BLOCK_WORDS = 128
+"""Words that are made up at once, from spectra of fifteen times the size of their sound."""
 _BAND_EDGES = (120, 250, 400, 600, 900, 1300, 1900, 2800, 4000)  # Hz
 _FAINTEST = 1e-3
 """RMS below which a stretch is silent: -60 dB of full scale."""
@@ -49,6 +52,12 @@ def impressions(audio: Samples) -> Iterator[Stretch]:
 def _bands(audio: Samples) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """For every 0.4 s: the RMS between the outermost edges, and a number from 0 to 63 of the
     strongest band and the next."""
+    found = [_bands_of(block) for block in blocks(audio, _BLOCK_WORDS * _WORD_SAMPLES)]
+    loudness, strongest = zip(*found, strict=True)
+    return np.concatenate(loudness), np.concatenate(strongest)
+
+
+def _bands_of(audio: Samples) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     padded = np.pad(audio, (0, -len(audio) % _WORD_SAMPLES)).reshape(-1, _WORD_SAMPLES)
     power = np.abs(np.fft.rfft(padded)) ** 2 * (2 / _WORD_SAMPLES**2)
     bins = np.array(_BAND_EDGES) * _WORD_SAMPLES // RECOGNITION_RATE

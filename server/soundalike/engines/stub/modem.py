@@ -11,7 +11,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from soundalike.audio.pcm import RECOGNITION_RATE, SPEECH_RATE, Pcm, Samples
+from soundalike.audio.pcm import RECOGNITION_RATE, SPEECH_RATE, Pcm
+from soundalike.engines.stub.stretches import Sound
 from soundalike.engines.stub.symbols import PREAMBLE_TONES
 
 LOW_TONES = np.arange(450, 1650, 75)
@@ -78,7 +79,7 @@ def modulate(data: bytes, milliseconds: int, pitch: float) -> Pcm:
     return np.concatenate([preamble.ravel(), (low[codes >> 4] + high[codes & 15]).ravel()])
 
 
-def demodulate(audio: Samples, start: int, milliseconds: int, count: int) -> bytes | None:
+def demodulate(audio: Sound, start: int, milliseconds: int, count: int) -> bytes | None:
     """The `count` bytes whose first symbol begins at sample `start` of 16 kHz audio; None where
     the audio ends before they do."""
     length = milliseconds * RECOGNITION_RATE // 1000

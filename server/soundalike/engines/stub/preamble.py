@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from soundalike.audio.pcm import RECOGNITION_RATE, Samples
 from soundalike.engines.stub.modem import edge_milliseconds
+from soundalike.engines.stub.stretches import BLOCK, Sound, blocks
 from soundalike.engines.stub.symbols import LONGEST_SYMBOL, PREAMBLE_TONES, SHORTEST_SYMBOL
 
 _MILLISECOND = RECOGNITION_RATE // 1000
@@ -38,7 +39,7 @@ class Beginning:
         return self.preamble + len(PREAMBLE_TONES) * self.symbol
 
 
-def beginnings(audio: Samples) -> Iterator[tuple[Beginning, ...]]:
+def beginnings(audio: Sound) -> Iterator[tuple[Beginning, ...]]:
     """For every place that sounds like a preamble, in order: the likeliest guesses, best first."""
     first, second = _pure_stretches(audio)
     for begin, middle in first:
@@ -50,11 +51,22 @@ def beginnings(audio: Samples) -> Iterator[tuple[Beginning, ...]]:
                 yield guesses
 
 
-def _pure_stretches(audio: Samples) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _pure_stretches(audio: Sound) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Where either tone of the preamble sounds alone: shape (stretches, 2), begin and end in
     blocks."""
-    count = len(audio) // _BLOCK
-    blocks = audio[: count * _BLOCK].reshape(count, _BLOCK)
+    whole = len(audio) // _BLOCK * _BLOCK
+    # The last block of each stretch is the first one of the next: tones are heard across two.
+    pure = [
+        _pure(stretch[: min(whole - place * BLOCK, len(stretch))].reshape(-1, _BLOCK))
+        for place, stretch in enumerate(blocks(audio, overlap=_BLOCK))
+        if place * BLOCK < whole
+    ]
+    flags = np.concatenate(pure) if pure else np.zeros((0, 2), bool)
+    return _runs(flags[:, 0]), _runs(flags[:, 1])
+
+
+def _pure(blocks: Samples) -> NDArray[np.bool_]:
+    """Which tone sounds alone from one of consecutive blocks to the next: shape (blocks - 1, 2)."""
     phases = 2 * np.pi * np.outer(PREAMBLE_TONES, np.arange(_BLOCK)) / RECOGNITION_RATE
     listeners = np.concatenate([np.cos(phases), np.sin(phases)]).astype(np.float32)
     # Not a matrix product: the threads of BLAS wait for one another for seconds on a busy machine.
@@ -62,8 +74,8 @@ def _pure_stretches(audio: Samples) -> tuple[NDArray[np.int64], NDArray[np.int64
     parts = parts[:-1] + parts[1:]  # the tones are in phase from block to block
     energy = np.einsum("ij,ij->i", blocks, blocks)
     energy = (energy[:-1] + energy[1:]) * _BLOCK + np.float32(1e-9)
-    pure = (parts[:, :2] ** 2 + parts[:, 2:] ** 2) > _PURE * energy[:, np.newaxis]
-    return _runs(pure[:, 0]), _runs(pure[:, 1])
+    pure: NDArray[np.bool_] = (parts[:, :2] ** 2 + parts[:, 2:] ** 2) > _PURE * energy[:, None]
+    return pure
 
 
 def _runs(flags: NDArray[np.bool_]) -> NDArray[np.int64]:
@@ -71,7 +83,7 @@ def _runs(flags: NDArray[np.bool_]) -> NDArray[np.int64]:
     return np.stack([np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)], axis=1)
 
 
-def _refined(audio: Samples, begin: int, middle: int, end: int) -> tuple[Beginning, ...]:
+def _refined(audio: Sound, begin: int, middle: int, end: int) -> tuple[Beginning, ...]:
     """The guesses around a preamble whose two tones begin at blocks `begin` and `middle`.
 
     Each is scored by the power of either tone over its supposed symbol, per length: less where

@@ -3,12 +3,11 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import numpy as np
-
 from soundalike.audio.pcm import RECOGNITION_RATE, Samples
 from soundalike.engines.stub.modem import demodulate
 from soundalike.engines.stub.packets import HEADER_BYTES, Packet, packet_length, unpack
 from soundalike.engines.stub.preamble import Beginning, beginnings
+from soundalike.engines.stub.stretches import Padded, Sound
 
 # A recording may have lost the edges of its first and last symbols: 40 ms of silence for them.
 _PADDING = 40 * RECOGNITION_RATE // 1000
@@ -29,7 +28,7 @@ class Reception:
 
 def receive(audio: Samples) -> Iterator[Reception]:
     """The packets in 16 kHz audio, in order; what is damaged is passed over."""
-    padded = np.pad(audio, _PADDING)
+    padded = Padded(audio, _PADDING)
     heard_until = 0
     patience = _PATIENCE
     for guesses in beginnings(padded):
@@ -47,7 +46,7 @@ def receive(audio: Samples) -> Iterator[Reception]:
             patience -= len(guesses)
 
 
-def _packed(audio: Samples, guess: Beginning) -> bytes | None:
+def _packed(audio: Sound, guess: Beginning) -> bytes | None:
     """The bytes that a packet would have if the guess held; None if it cannot hold."""
     header = demodulate(audio, guess.data, guess.milliseconds, HEADER_BYTES)
     length = packet_length(header) if header is not None else None
