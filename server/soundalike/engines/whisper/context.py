@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 MARGIN = 5 * FRAMES_PER_SECOND
 """Frames of silence after the content of a window."""
 
-LEAST_CONTEXT = 8 * FRAMES_PER_SECOND
+LEAST_CONTEXT = 10 * FRAMES_PER_SECOND
 """Frames of the shortest window."""
 
 LEAST_TIMED_CONTEXT = 12 * FRAMES_PER_SECOND
