@@ -106,3 +106,11 @@ def test_the_start_of_a_segment_is_held_against_its_first_word() -> None:
         Segment(5, 6, "more"),  # nobody said it
     ]
     assert start_errors(segments, said) == pytest.approx((0.5, 0.2))
+
+
+def test_readings_that_repeat_themselves_are_matched_in_their_order() -> None:
+    texts = "one two three four " * 5
+    said = [Word(text, float(place)) for place, text in enumerate(texts.split())]
+    segments = [Segment(4.0 * turn, 4.0 * turn + 4, "one two three four") for turn in range(5)]
+    segments[1] = Segment(4.0, 8.0, "one too")
+    assert start_errors(segments, said) == pytest.approx((0, 0, 0, 0, 0))
