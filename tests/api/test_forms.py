@@ -117,28 +117,6 @@ def test_the_other_fields_of_the_python_sdk_arrive(send: Any, audio: bytes) -> N
 
 
 @pytest.mark.parametrize(
-    ("model", "response_format", "times"),
-    [
-        ("whisper-1", "json", False),
-        ("whisper-1", "text", False),
-        ("whisper-1", "srt", True),
-        ("whisper-1", "vtt", True),
-        ("whisper-1", "verbose_json", True),
-        ("gpt-4o-transcribe-diarize", "diarized_json", True),
-    ],
-)
-def test_segments_need_times_only_where_the_answer_shows_them(
-    send: Any, audio: bytes, model: str, response_format: str, times: bool
-) -> None:
-    request = form(
-        ('name="file"; filename="speech.mp3"', audio),
-        ('name="model"', model),
-        ('name="response_format"', response_format),
-    )
-    assert replay(send, request).job.segment_times == times
-
-
-@pytest.mark.parametrize(
     ("stream", "streamed"), [("true", True), ("1", True), ("false", False), ("", False)]
 )
 def test_booleans_of_every_sdk(send: Any, audio: bytes, stream: str, streamed: bool) -> None:

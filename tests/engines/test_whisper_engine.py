@@ -31,8 +31,6 @@ SPOKEN = {
 }
 FRENCH = "french-dictee.aiff"
 JOB = TranscriptionJob(Path("unread"))
-FIRST_TIME = 50364
-"""Whisper's token of the time 0.00."""
 
 Hear = Callable[[TranscriptionJob, str], list[TranscriptionEvent]]
 
@@ -212,37 +210,6 @@ def test_a_window_is_recognised_when_its_events_are_asked_for(
     assert len(decoded) == 1
     events.close()  # type: ignore[attr-defined]
     assert len(decoded) == 1
-
-
-def test_times_are_left_out_where_nobody_looks_at_them(hear: Hear) -> None:
-    name = "librivox-0890.wav"
-    timed, timeless = (hear(replace(JOB, segment_times=times), name) for times in (True, False))
-    assert any(token >= FIRST_TIME for one in segments_of(timed) for token in one.tokens)
-    assert all(token < FIRST_TIME for one in segments_of(timeless) for token in one.tokens)
-    assert word_error_rate(SPOKEN[name], text_of(timeless)) <= 0.05
-
-
-def test_the_halves_of_a_short_recording_are_heard_side_by_side(
-    engine: WhisperEngine, speech: Callable[[str], Samples], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    both = threading.Barrier(2, timeout=60)
-    submit = engine._slots.submit
-
-    def together(run: Callable[[], Any], *, new: bool = False) -> Any:
-        def met() -> Any:
-            both.wait()
-            return run()
-
-        return submit(met, new=new)
-
-    monkeypatch.setattr(engine._slots, "submit", together)
-    names = ["librivox-0880.wav", "librivox-0890.wav"]
-    pause = np.zeros(RECOGNITION_RATE, np.float32)
-    audio = np.concatenate([speech(names[0]), pause, speech(names[1])])
-    events = list(engine.transcribe(JOB, audio))
-    assert events[0] == Detected("en", len(audio) / RECOGNITION_RATE)
-    said = " ".join(SPOKEN[name] for name in names)
-    assert word_error_rate(said, text_of(events)) <= 0.1
 
 
 def test_two_threads_hear_what_one_hears(

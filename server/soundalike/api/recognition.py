@@ -71,7 +71,6 @@ def _job(
         prompt=asked.prompt,
         temperature=asked.temperature,
         word_timestamps="word" in asked.granularities,
-        segment_times=asked.response_format not in ("json", "text"),
         deltas=asked.stream,
         logprobs=asked.logprobs,
         languages=asked.languages,

@@ -63,8 +63,6 @@ class TranscriptionJob:
         temperature: 0 means to start at 0 and to fall back to higher ones where decoding fails.
         vad: where to cut the recording; None leaves it to the engine.
         normalize_loudness: quiet recordings are made louder and loud ones quieter first.
-        segment_times: somebody looks at when segments are said, or at where one ends. An engine
-            that works without is free to give longer segments, and fewer.
         max_seconds: the longest recording taken; None leaves it to the decoder.
     """
 
@@ -74,7 +72,6 @@ class TranscriptionJob:
     prompt: str | None = None
     temperature: float = 0.0
     word_timestamps: bool = False
-    segment_times: bool = True
     deltas: bool = False
     logprobs: bool = False
     languages: tuple[str, ...] = ()

@@ -7,7 +7,6 @@ silences instead of every 30 seconds splits no word, and leaves long silences ou
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 from soundalike.audio.pcm import RECOGNITION_RATE, Samples
 from soundalike.engines.base import VadSettings
@@ -20,10 +19,6 @@ JOINED_CLIP = 12 * RECOGNITION_RATE
 """Samples of the longest clip that is put together from several stretches of speech. The encoder
 takes less time and memory for several of these than for one of their length, and slots can share
 them."""
-
-LEAST_HALF = 2 * RECOGNITION_RATE
-"""Samples of the shortest clip that a short recording is cut into: enough for its language to be
-told, and for its words not to lose those around them."""
 
 MAX_GAP = 3 * RECOGNITION_RATE
 """Samples of silence that a clip may hold; the decoder takes a longer one for the end of speech."""
@@ -40,10 +35,6 @@ class Clip:
     start: int
     end: int
 
-    @property
-    def length(self) -> int:
-        return self.end - self.start
-
     def shifted(self, samples: int) -> "Clip":
         return Clip(self.start + samples, self.end + samples)
 
@@ -58,18 +49,6 @@ def joined(regions: Sequence[Clip], longest: int = MAX_CLIP) -> list[Clip]:
         else:
             clips.append(region)
     return clips
-
-
-def halved(regions: Sequence[Clip]) -> list[Clip]:
-    """Neighbours put together to two clips of about the same length, for two slots to share; to one
-    where there is no pause to cut at, or too little speech ahead of it or after it."""
-    whole = Clip(regions[0].start, regions[-1].end)
-    cuts = [
-        (Clip(whole.start, before.end), Clip(after.start, whole.end))
-        for before, after in pairwise(regions)
-    ]
-    fair = [cut for cut in cuts if min(half.length for half in cut) >= LEAST_HALF]
-    return list(min(fair, key=lambda cut: max(half.length for half in cut), default=(whole,)))
 
 
 def padded(regions: Sequence[Clip], vad: VadSettings, length: int) -> list[Clip]:
@@ -122,10 +101,8 @@ def speech_clips(audio: Samples, vad: VadSettings | None = None) -> Iterator[Cli
     while begin < len(audio):
         job.come_forward()  # hours of silence are searched without a clip
         end = min(begin + BLOCK, len(audio))
-        regions = [clip.shifted(begin) for clip in speech_regions(audio[begin:end], vad)]
-        clips = regions if vad else joined(regions, JOINED_CLIP)
-        if not vad and len(clips) == 1 and end - begin == len(audio):
-            clips = halved(regions)
+        regions = speech_regions(audio[begin:end], vad)
+        clips = [clip.shifted(begin) for clip in (regions if vad else joined(regions, JOINED_CLIP))]
         begin = end
         if clips and end < len(audio) and end - clips[-1].end < MAX_GAP:
             begin = clips.pop().start  # it may go on in the next block

@@ -32,9 +32,6 @@ MARGIN = 5 * FRAMES_PER_SECOND
 LEAST_CONTEXT = 10 * FRAMES_PER_SECOND
 """Frames of the shortest window."""
 
-LEAST_TIMED_CONTEXT = 12 * FRAMES_PER_SECOND
-"""Frames of the shortest window in which the times of segments are read as well."""
-
 _ROOM = threading.Lock()
 """For one full window at a time, which takes the encoder four times the memory of a short one."""
 
@@ -42,9 +39,9 @@ LEAST_CERTAINTY = 0.5
 """Probability of a language, below which it is looked for again in the full window."""
 
 
-def context_of(content: int, *, timed: bool) -> int:
+def context_of(content: int) -> int:
     """Frames that the encoder needs for so many frames of content; never an odd number."""
-    return max(LEAST_TIMED_CONTEXT if timed else LEAST_CONTEXT, content + content % 2 + MARGIN)
+    return max(LEAST_CONTEXT, content + content % 2 + MARGIN)
 
 
 def content_of(window: NDArray[np.float32]) -> int:
@@ -72,19 +69,15 @@ class ClipWhisper(WhisperModel):  # type: ignore[misc]  # faster-whisper is unty
     short window is decoded again, as plain faster-whisper would, from the full one.
     """
 
-    def __init__(
-        self, model: WhisperModel, between: Callable[[], None] = lambda: None, *, timed: bool = True
-    ) -> None:
+    def __init__(self, model: WhisperModel, between: Callable[[], None] = lambda: None) -> None:
         """On the weights of `model`, with a memory of its own for what it encoded last.
 
         Args:
             between: called ahead of each step that takes long.
-            timed: whether times are read in the windows, or text alone.
         """
         self.__dict__.update(vars(model))
         self.feature_extractor = LastSpectrogram(model.feature_extractor)
         self._between = between
-        self._timed = timed
         self._uncut: NDArray[np.float32] | None = None
         """The window that was encoded last, where the encoder saw less than all of it."""
         self._detected: StorageView | None = None
@@ -115,7 +108,7 @@ class ClipWhisper(WhisperModel):  # type: ignore[misc]  # faster-whisper is unty
         if self._detected is not None:
             detected, self._detected = self._detected, None
             return detected
-        context = context_of(content_of(features), timed=self._timed)
+        context = context_of(content_of(features))
         self._uncut = features if context < features.shape[-1] else None
         self._widened = None
         self._between()
@@ -138,12 +131,10 @@ class ClipWhisper(WhisperModel):  # type: ignore[misc]  # faster-whisper is unty
         attempt = self._decoded(encoder_output, prompt, tokenizer, once)
         result, log_probability, _, compression = attempt
         tokens = len(result.sequences_ids[0])
-        if tokens < limit and trusted(tokens, log_probability, compression, content):
+        if tokens < limit and trusted(tokens, log_probability, compression):
             return attempt
         self._widened = self._encoded_in_full(self._uncut)
-        # with times, which keep the decoder from leaving out the end of what is said
-        timed = [token for token in prompt if token != tokenizer.no_timestamps]
-        return self._decoded(self._widened, timed, tokenizer, options)
+        return self._decoded(self._widened, prompt, tokenizer, options)
 
     def find_alignment(
         self,

@@ -5,7 +5,7 @@ from contextlib import closing
 from copy import copy
 from dataclasses import replace
 from functools import partial
-from itertools import chain, islice
+from itertools import chain
 from typing import ClassVar
 
 from soundalike.audio.loudness import normalized
@@ -103,8 +103,7 @@ class WhisperEngine:
         self, job: TranscriptionJob, audio: Samples, possible: tuple[str, ...]
     ) -> Generator[Heard, None, None]:
         """What is heard in each clip, in order. The language is that of the first clip in which it
-        is certain, or in which anything is heard; two clips are asked for it at a time, so that a
-        short recording's second half does not wait for the first."""
+        is certain, or in which anything is heard."""
         model = self._scoring_model if job.logprobs else self._model
         prompt = self._prompt(job)
         turns = self._slots.turns()
@@ -113,15 +112,15 @@ class WhisperEngine:
             Listening(model, job, prompt, audio, clip, between)
             for clip in speech_clips(audio, job.vad)
         )
-        language, certain = possible[0], len(possible) == 1
-        while opening := list(islice(clips, 1 if job.deltas else 2)):
-            if not certain:
-                told = list(turns.in_order(partial(clip.language, possible) for clip in opening))
-                language, certain = next((found for found in told if found[1]), told[0])
-            clips = chain(opening, clips)
+        language, known = possible[0], len(possible) == 1
+        for clip in clips:
+            certain = known
+            if not known:
+                language, certain = turns.take(partial(clip.language, possible))
             if certain and not job.deltas:
+                clips = chain([clip], clips)
                 break
-            heard = turns.take(partial(next(clips).text, language))
+            heard = turns.take(partial(clip.text, language))
             yield heard
             if heard.segments:
                 break

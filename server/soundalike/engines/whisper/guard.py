@@ -19,9 +19,6 @@ LEAST_OF_FEW = -1.0
 MOST_COMPRESSION = 2.4
 """Above this, text repeats itself."""
 
-LEAST_PACE = 1.5
-"""Tokens a second. Text of fewer left something out, or its speaker makes long pauses."""
-
 MOST_PACE = 25
 """Tokens a second, for scripts of three tokens a letter."""
 
@@ -29,20 +26,15 @@ TIMESTAMPS = 32
 """Tokens beside the text's."""
 
 
-def trusted(tokens: int, log_probability: float, compression: float, content: int) -> bool:
-    """Whether a text may stand as a short window gave it.
+def trusted(tokens: int, log_probability: float, compression: float) -> bool:
+    """Whether a text may stand as a short window gave it, if it has fewer than `most_tokens`.
 
     Args:
         tokens: those of the text and of its times.
         log_probability: their average.
         compression: of the text, how much shorter gzip makes it.
-        content: frames of sound that it was read in.
     """
-    return (
-        log_probability >= least_log_probability(tokens)
-        and compression <= MOST_COMPRESSION
-        and LEAST_PACE * content / FRAMES_PER_SECOND <= tokens < most_tokens(content)
-    )
+    return log_probability >= least_log_probability(tokens) and compression <= MOST_COMPRESSION
 
 
 def most_tokens(content: int) -> int:

@@ -8,19 +8,15 @@ from faster_whisper import WhisperModel
 
 from soundalike.audio.pcm import RECOGNITION_RATE, Samples
 from soundalike.engines.base import TranscriptionJob
-from soundalike.engines.whisper.clips import LEAST_HALF, MAX_CLIP, Clip
+from soundalike.engines.whisper.clips import MAX_CLIP, Clip
 from soundalike.engines.whisper.context import LEAST_CERTAINTY, ClipWhisper
 
 FALLBACK_TEMPERATURES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 """Tried in turn until the text is neither repetitive nor improbable (Radford et al., "Robust
 Speech Recognition via Large-Scale Weak Supervision", 2022, section 4.5)."""
 
-TELLING = LEAST_HALF
+TELLING = 5 * RECOGNITION_RATE
 """Samples of speech that are enough to tell its language by; a single word is too few."""
-
-TIMELESS = 7 * RECOGNITION_RATE
-"""Samples of the longest clip that is decoded without times where nobody looks at them. In longer
-ones the times keep the decoder from leaving a sentence out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +45,7 @@ class Listening:
         audio: the whole recording, 16 kHz mono.
         between: called ahead of each step that takes long.
         """
-        self._timed = job.segment_times or clip.length > TIMELESS
-        self._model = ClipWhisper(model, between, timed=self._timed)
+        self._model = ClipWhisper(model, between)
         self._between = between
         self._job = job
         self._prompt = prompt
@@ -85,6 +80,5 @@ class Listening:
             condition_on_previous_text=False,
             initial_prompt=self._prompt,
             word_timestamps=job.word_timestamps,
-            without_timestamps=not self._timed,
         )
         return Heard(self._clip, language, tuple(segments))

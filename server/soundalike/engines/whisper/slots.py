@@ -21,9 +21,9 @@ T = TypeVar("T")
 WATCHFUL = 0.25
 """Seconds between two looks at whether a result is still wanted."""
 
-NEWCOMER_WORKS = 4
-"""Of each job, that may go before others: the language, if it is not given, and the text of each
-of the two clips that a short recording is cut into."""
+NEWCOMER_WORKS = 2
+"""Of each job, that may go before others: the language of its first clip, if it is not given, and
+the text of it."""
 
 NEWCOMER_LEAD = 16
 """Works that a newcomer's may go before. Not all: many short jobs must not keep a long one out."""
