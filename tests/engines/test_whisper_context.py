@@ -1,5 +1,6 @@
 """Short windows: what they save, and the guard that sends a clip back to the full one."""
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -215,6 +216,34 @@ def test_words_have_times_from_the_window_that_they_were_read_in(
     assert [(word.word, word.start) for segment in widened for word in segment.words] == [
         (word.word, word.start) for segment in full for word in segment.words
     ]
+
+
+def test_one_full_window_is_encoded_at_a_time(plain: WhisperModel) -> None:
+    inside, together = [0], list[int]()
+
+    class Counting(_Watch):
+        def encode(self, features: Any, **options: Any) -> Any:
+            inside[0] += 1
+            together.append(inside[0])
+            encoding = super().encode(features, **options)
+            inside[0] -= 1
+            return encoding
+
+    window = np.ones((80, WINDOW), np.float32)
+    begin = threading.Barrier(2, timeout=10)
+
+    def read() -> None:
+        model = ClipWhisper(plain)
+        model.model = Counting(plain.model, [])
+        begin.wait()
+        model.encode(window)
+
+    readers = [threading.Thread(target=read) for _ in range(2)]
+    for reader in readers:
+        reader.start()
+    for reader in readers:
+        reader.join(60)
+    assert together == [1, 1]
 
 
 def test_each_temperature_is_a_step(

@@ -111,6 +111,8 @@ class ClipWhisper(WhisperModel):  # type: ignore[misc]  # faster-whisper is unty
         context = context_of(content_of(features))
         self._uncut = features if context < features.shape[-1] else None
         self._widened = None
+        if self._uncut is None:
+            return self._encoded_in_full(features)
         self._between()
         return super().encode(features[:, :context])
 
