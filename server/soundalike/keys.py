@@ -7,6 +7,9 @@ import stat
 from collections.abc import Iterable
 from pathlib import Path
 
+KEYLESS = "without one every key would pass"
+"""Why keys that are none are refused."""
+
 
 def read_keys(path: Path) -> tuple[str, ...]:
     """The keys of a file, which has at least one.
@@ -23,7 +26,7 @@ def read_keys(path: Path) -> tuple[str, ...]:
     lines = (line.strip() for line in text.splitlines())
     keys = tuple(line for line in lines if line and not line.startswith("#"))
     if not keys:
-        raise ValueError(f"{path} holds no key; without one every key would pass")
+        raise ValueError(f"{path} holds no key; {KEYLESS}")
     check_keys(keys)
     return keys
 

@@ -10,10 +10,10 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from soundalike.keys import check_keys, read_keys
+from soundalike.keys import KEYLESS, check_keys, read_keys
 from soundalike.store.location import default_folder
 
 ENV_PREFIX = "SOUNDALIKE_"
@@ -36,7 +36,9 @@ class Settings(BaseSettings):
         description="Keys that are accepted, separated by commas. With none, any key passes.",
     )
     api_keys_file: Path | None = Field(
-        None, description="File with more of them, one a line; lines that begin with `#` are notes."
+        None,
+        description="File of keys that are accepted beside those of the variable for keys, one a "
+        "line; lines that begin with `#` are notes.",
     )
     allow_keyless: bool = Field(
         default=False,
@@ -154,10 +156,13 @@ class Settings(BaseSettings):
 
     @field_validator("api_keys", "allowed_hosts", "cors_origins", mode="before")
     @classmethod
-    def _split(cls, value: Any) -> Any:
+    def _split(cls, value: Any, info: ValidationInfo) -> Any:
         given = [value] if isinstance(value, str) else value
         parts = (part.strip() for text in given for part in str(text).split(","))
-        return tuple(part for part in parts if part)
+        named = tuple(part for part in parts if part)
+        if given and not named and info.field_name == "api_keys":
+            raise ValueError(f"holds no key; {KEYLESS}")
+        return named
 
     @field_validator("cors_origins")
     @classmethod

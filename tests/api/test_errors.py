@@ -134,7 +134,17 @@ def test_what_a_fixture_has_says_how_to_get_one(open_api: Any, path: str) -> Non
     assert message.startswith(f"Invalid URL (POST {path}). ")
     assert message.endswith("are there with --fixture on.")
     assert "\n" not in message
-    unknown = open_api(fixture="on").post("/_soundaliker")
+
+
+def test_who_looks_for_the_control_plane_is_told_where_its_routes_are(open_api: Any) -> None:
+    api = open_api(fixture="on")
+    for path in ("/_soundalike", "/_soundalike/", "/s/mine/_soundalike", "/_soundalike/nowhere"):
+        answer = api.get(path)
+        assert answer.status_code == 404
+        message = answer.json()["error"]["message"]
+        assert message.startswith("Invalid URL (GET /_soundalike"), message
+        assert message.endswith("in /openapi.json, tagged Control, and in docs/control-plane.md.")
+    unknown = api.post("/_soundaliker")
     assert unknown.json()["error"]["message"] == "Invalid URL (POST /_soundaliker)"
 
 

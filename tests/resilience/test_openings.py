@@ -26,11 +26,13 @@ def paused(running: Any) -> Iterator[None]:
     """Meanwhile the server and its hosts are stopped, and their clocks go on."""
     server = psutil.Process(running.server.process.pid)
     family = [server, *server.children(recursive=True)]
-    for process in family:
-        process.send_signal(signal.SIGSTOP)
-    yield
-    for process in family:
-        process.send_signal(signal.SIGCONT)
+    try:
+        for process in family:
+            process.send_signal(signal.SIGSTOP)
+        yield
+    finally:
+        for process in family:
+            process.send_signal(signal.SIGCONT)
 
 
 def kill(running: Any, wait_until: Any) -> None:

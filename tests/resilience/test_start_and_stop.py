@@ -64,6 +64,7 @@ def test_running_work_is_finished_after_sigterm_and_none_is_taken_any_more(
         processes = family(running)
         running.server.process.terminate()
         wait_until(lambda: _refused(running))
+        wait_until(lambda: "1 request under way may end" in "".join(running.server.output))
         assert len(answer.read()) == 40 * 4800
         assert running.server.process.wait(20) == 0
         nothing_is_left_of(running, processes)
@@ -367,10 +368,12 @@ def test_sigterm_during_a_pull_ends_it_and_leaves_no_model(
 def test_sigterm_is_heeded_before_the_command_is_loaded() -> None:
     """As process 1 of a container it would else be lost, and the server killed after a while."""
     code = (
-        "import contextlib, os, sys; from soundalike.cli import main\n"
-        "sys.modules['soundalike.cli.serve'] = None\n"  # so that it cannot be loaded
-        "with contextlib.suppress(ImportError):\n    main(['serve'])\n"
-        "os.kill(os.getpid(), 15)"
+        "import os, sys; from soundalike.cli import main\n"
+        "class Ended:\n"
+        "    def find_spec(self, name, *_):\n"
+        "        if name == 'soundalike.cli.serve': os.kill(os.getpid(), 15)\n"
+        "sys.meta_path.insert(0, Ended())\n"
+        "main(['serve', '--no-such-option'])"
     )
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 

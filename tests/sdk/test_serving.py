@@ -1,5 +1,6 @@
 """The server as a user starts it: its own process, a real port, real engines."""
 
+import errno
 import json
 import os
 import socket
@@ -13,7 +14,8 @@ from typing import Any
 import click
 import pytest
 
-from soundalike.cli.serve import _listen
+from soundalike.cli.serve import _listen, banner
+from soundalike.served import served_models
 from soundalike.settings import Settings
 
 CHECKOUT = Path(__file__).parents[2]
@@ -136,6 +138,37 @@ def test_a_port_that_two_servers_are_bound_to_is_one_clear_line() -> None:
             patch.setattr(socket.socket, "bind", bound_and_beaten)
             with pytest.raises(click.ClickException, match="cannot listen on"):
                 _listen(settings)
+
+
+@pytest.mark.parametrize(
+    ("failure", "said"),
+    [
+        (OSError(errno.EADDRNOTAVAIL, "not here"), "not here; --host takes an address of this"),
+        (socket.gaierror(socket.EAI_NONAME, "not known"), "not known; --host takes an address of"),
+        (OSError(errno.EACCES, "not allowed"), "not allowed"),
+    ],
+)
+def test_another_port_is_proposed_only_where_one_is_taken(
+    failure: OSError, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> None:
+        raise failure
+
+    monkeypatch.setattr(socket.socket, "bind", fail)
+    with pytest.raises(click.ClickException) as refused:
+        _listen(Settings(host="192.0.2.1", port=80))
+    assert refused.value.message.startswith(f"cannot listen on 192.0.2.1:80: {said}")
+    assert "port may be free" not in refused.value.message
+
+
+def test_the_banner_says_where_the_printed_line_takes_a_key_from() -> None:
+    url = "http://127.0.0.1:8000/v1"
+    settings = Settings(engine="stub", api_keys=("sk-a",))
+    lines = click.unstyle(banner(settings, served_models(settings), url)).splitlines()
+    (row,) = (line for line in lines if "API key" in line)
+    assert "one of yours; the line below takes it from $OPENAI_API_KEY" in row
+    (curl,) = (line for line in lines if line.startswith("  curl"))
+    assert f'curl --fail-with-body {url}/audio/speech -H "Authorization: Bearer $OPENAI_API' in curl
 
 
 def test_missing_weights_are_one_clear_line(tmp_path: Path) -> None:

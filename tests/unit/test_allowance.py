@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from soundalike.audio.allowance import (
+    LONG_LINE,
     SHORT,
     Allowance,
     FullError,
@@ -16,6 +17,7 @@ from soundalike.audio.allowance import (
     places,
 )
 from soundalike.engines.underway import AbandonedError, Underway
+from soundalike.served import RECORDINGS
 
 LONG = 60.0
 """Seconds to wait for what takes a moment."""
@@ -26,9 +28,11 @@ def in_line(work: Callable[[], object], allowance: Allowance) -> threading.Threa
     ahead = allowance.waiting
     thread = threading.Thread(target=work)
     thread.start()
-    while allowance.waiting == ahead:
+    for _ in range(int(LONG * 1000)):
+        if allowance.waiting != ahead:
+            return thread
         threading.Event().wait(0.001)
-    return thread
+    raise AssertionError("nobody waits")
 
 
 def test_nobody_waits_for_more_than_there_is() -> None:
@@ -115,6 +119,28 @@ def test_short_recordings_and_long_ones_have_room_of_their_own() -> None:
     held.end()
     other.end()
     assert (room.short.left, room.long.left) == (2 * SHORT, 4 * SHORT)
+
+
+def test_each_lane_has_room_for_a_short_recording_whatever_the_others_hold() -> None:
+    room = Room()
+    shares = [room.short.take(SHORT) for _ in range(RECORDINGS + 2)]
+    assert all(shares)
+    assert room.long.left == room.long.total
+
+
+def test_long_recordings_that_wait_for_room_leave_half_of_the_lanes_to_others() -> None:
+    assert RECORDINGS == 2 * LONG_LINE
+    room = Room(long=2 * SHORT)
+    first = room.long.reserve(SHORT)
+    waiting = [in_line(lambda: Held(room, 2 * SHORT).end(), room.long) for _ in range(LONG_LINE)]
+    with pytest.raises(FullError):
+        Held(room, SHORT)
+    assert room.long.waiting == LONG_LINE
+    first.end()
+    for thread in waiting:
+        thread.join(LONG)
+    Held(room, SHORT).end()
+    assert (room.long.waiting, room.long.left) == (0, 2 * SHORT)
 
 
 def test_who_has_waited_for_all_of_it_need_not_ask_again() -> None:

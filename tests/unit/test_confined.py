@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from soundalike.audio import confined, told
-from soundalike.audio.allowance import SHORT, Places, Room
+from soundalike.audio.allowance import SHORT, Allowance, Places, Room
 from soundalike.audio.confined import AVAILABLE, ConfinedDecoder
 from soundalike.audio.decode import decode, inspect
 from soundalike.audio.orders import Limits, Order
@@ -26,7 +26,12 @@ from soundalike.audio.refusals import LONGEST_SECONDS, Bounds, Refusal
 from soundalike.audio.told import PACE, PATIENCE, READING, outcome
 from soundalike.audio.uploads import InlineDecoder, upload_decoder
 from soundalike.engines.underway import AbandonedError, Underway
-from soundalike.errors import InvalidRequestError, ServerError, UndecodableAudioError
+from soundalike.errors import (
+    InvalidRequestError,
+    OverloadedError,
+    ServerError,
+    UndecodableAudioError,
+)
 
 psutil = pytest.importorskip("psutil")
 pytestmark = pytest.mark.skipif(not AVAILABLE, reason="processes are confined on Linux only")
@@ -420,9 +425,12 @@ def test_a_child_whose_parent_died_before_it_confined_itself_ends(
         child.suspend()
     orphaned = Decoding(lambda: own.decode(hours_of_silence(tmp_path, 5.5)))
     processes = family(own)
-    while len(processes) < 4:  # one has its order, and another one is made
+    for _ in range(int(LONG * 20)):
+        if len(processes) == 4:  # one has its order, and another one is made
+            break
         threading.Event().wait(0.05)
         processes = family(own)
+    assert len(processes) == 4
     processes[0].kill()
     psutil.wait_procs(processes[:1], timeout=LONG)
     for child in waiting:
@@ -535,6 +543,70 @@ def test_samples_take_up_room_until_they_are_gone(tmp_path: Path) -> None:
         decoder.close()
 
 
+def in_line(allowance: Allowance) -> None:
+    """Until somebody waits for some of an allowance."""
+    for _ in range(int(LONG * 100)):
+        if allowance.waiting:
+            return
+        threading.Event().wait(0.01)
+    raise AssertionError("nobody waits")
+
+
+@pytest.mark.parametrize("task", ["decode", "inspect"])
+def test_a_job_begins_when_its_upload_need_not_wait_any_more(
+    own: ConfinedDecoder, tmp_path: Path, task: str
+) -> None:
+    path = wav(tmp_path, 1.0)
+    own._room, own._places = Room(short=SHORT), Places(1)
+    room, place = own._room.short.reserve(SHORT), own._places.short.reserve(1)
+    begun = threading.Event()
+    job = Underway(begun.set)
+
+    def work() -> None:
+        with job.stepping():
+            getattr(own, task)(path)
+
+    decoding = Decoding(work)
+    if task == "decode":
+        in_line(own._room.short)
+        assert not begun.is_set()
+    room.end()
+    in_line(own._places.short)
+    assert not begun.is_set()
+    place.end()
+    assert decoding.ended() is None
+    assert begun.is_set()
+
+
+def test_a_job_begins_at_once_where_uploads_do_not_wait(tmp_path: Path) -> None:
+    path = wav(tmp_path, 1.0)
+    for task in (InlineDecoder().decode, InlineDecoder().inspect):
+        job = Underway()
+        with job.stepping():
+            task(path)
+        assert job.begun
+
+
+def test_a_long_upload_is_told_to_come_back_where_as_many_wait_as_may(tmp_path: Path) -> None:
+    room = Room(short=2 * SHORT, long=2 * SHORT)
+    room.long = Allowance(2 * SHORT, longest=1)
+    decoder = ConfinedDecoder(room=room)
+    others = room.long.reserve(SHORT)
+    try:
+        path = wav(tmp_path, 700.0, 1000)
+        waiting = Decoding(lambda: decoder.decode(path))
+        in_line(room.long)
+        with pytest.raises(OverloadedError, match="try again later") as told_to:
+            decoder.decode(path)
+        assert told_to.value.retry_after == 1
+        assert room.short.left == 2 * SHORT
+        others.end()
+        assert waiting.ended() is None
+        assert len(decoder.decode(path)) == 700 * 16_000
+    finally:
+        decoder.close()
+
+
 def test_a_long_upload_waits_for_room_and_a_short_one_does_not(tmp_path: Path) -> None:
     room = Room(short=2 * SHORT, long=2 * SHORT)
     decoder = ConfinedDecoder(room=room)
@@ -543,8 +615,7 @@ def test_a_long_upload_waits_for_room_and_a_short_one_does_not(tmp_path: Path) -
     try:
         path = wav(tmp_path, 700.0, 1000)
         waiting = Decoding(lambda: long.append(len(decoder.decode(path))))
-        while not room.long.waiting:
-            threading.Event().wait(0.01)
+        in_line(room.long)
         short = tmp_path / "short"
         short.mkdir()
         assert len(decoder.decode(wav(short, 1.0))) == 16_000

@@ -4,11 +4,12 @@ import queue
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from soundalike.engines.base import SpeechJob
+from soundalike.engines.base import SpeechJob, TranscriptionJob
 from soundalike.engines.underway import underway
 from soundalike.errors import ApiError, InvalidRequestError, ServerError
 from soundalike.runtime import lanes as lanes_module
@@ -40,10 +41,15 @@ class Log:
 
 @contextmanager
 def lanes(
-    work: Work, *, threads: int = 1, depth: int = 1, close: Callable[[], None] = lambda: None
+    work: Work,
+    *,
+    threads: int = 1,
+    depth: int = 1,
+    close: Callable[[], None] = lambda: None,
+    late: Callable[[Job], bool] = lambda _: False,
 ) -> Iterator[tuple[Lanes, Log]]:
     log = Log()
-    running = Lanes(lambda: (work, close), log, threads=threads, depth=depth)
+    running = Lanes(lambda: (work, close), log, threads=threads, depth=depth, late=late)
     try:
         yield running, log
     finally:
@@ -136,6 +142,78 @@ def test_a_job_whose_reader_is_slow_waits_and_holds_up_nobody() -> None:
         assert sum((frame.op, frame.job) == ("item", 1) for frame in log.frames) == 4
         running.credit(1, WINDOW // 4)
         log.until("item", 1)
+
+
+def test_a_transcription_does_not_keep_its_recording_for_a_slow_reader() -> None:
+    def work(job: Job) -> Steps:
+        for number in range(5000):
+            yield Frame("item", value=number)
+
+    with lanes(work) as (running, log):
+        running.submit(1, TranscriptionJob(Path("recording.wav")))
+        log.until("done", 1)  # without any credit
+    assert sum(frame.op == "item" for frame in log.frames) == 5000
+
+
+def test_a_job_that_waits_in_line_is_taken_when_it_begins() -> None:
+    waits, gate = threading.Event(), threading.Event()
+
+    def work(job: Job) -> Steps:
+        waits.set()
+        gate.wait(10)
+        underway().begin()
+        yield from spell(job)
+
+    with lanes(work, late=lambda _: True) as (running, log):
+        running.submit(1, job("a"))
+        assert waits.wait(10)
+        assert log._arriving.empty()
+        gate.set()
+        log.until("done", 1)
+    assert [frame.op for frame in log.frames] == ["taken", "item", "done"]
+
+
+def test_the_wait_in_line_is_no_work_of_the_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+
+    def work(job: Job) -> Steps:
+        nonlocal now
+        now += 100  # in line
+        underway().begin()
+        now += 1
+        yield Frame("item")
+        now += 2
+
+    clock = SimpleNamespace(perf_counter=lambda: now)
+    monkeypatch.setattr(lanes_module, "time", clock)
+    with lanes(work, late=lambda _: True) as (running, log):
+        running.submit(1, job())
+        assert log.until("done", 1).value == 3
+
+
+def test_a_job_that_does_not_say_when_it_begins_has_begun_with_its_first_frame() -> None:
+    with lanes(spell, late=lambda _: True) as (running, log):
+        running.submit(1, job("ab"))
+        log.until("done", 1)
+    assert [frame.op for frame in log.frames] == ["taken", "item", "item", "done"]
+
+
+def test_a_job_that_is_cancelled_while_it_waits_in_line_was_never_taken() -> None:
+    waits = threading.Event()
+
+    def work(job: Job) -> Steps:
+        under_way = underway()
+        waits.set()
+        while True:
+            under_way.come_forward()
+        yield Frame("item")
+
+    with lanes(work, late=lambda _: True) as (running, log):
+        running.submit(1, job())
+        assert waits.wait(10)
+        running.cancel(1)
+        assert log.until("done", 1).value == 0
+    assert [frame.op for frame in log.frames] == ["done"]
 
 
 def test_a_job_stays_on_the_thread_that_took_it() -> None:

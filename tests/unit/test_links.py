@@ -1,7 +1,9 @@
 """Links to host processes: whatever a process says or does, its end is seen and waited for."""
 
 import asyncio
+import signal
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -62,6 +64,26 @@ def test_a_process_that_cannot_be_understood_is_ended_and_its_end_is_told(
         await link.close()
 
     asyncio.run(test())
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").is_file(), reason="needs /proc")
+def test_ctrl_c_is_kept_from_a_host_from_its_first_moment() -> None:
+    """Before it has run a line of its own; and hosts that are started at once unblock it for the
+    server, whichever is there first."""
+
+    async def test() -> list[int]:
+        links = await asyncio.gather(*(ProcessLink.open(lambda _: None) for _ in range(2)))
+        blocked = [blocked_signals(link.pid) for link in links]
+        await asyncio.gather(*(link.close() for link in links))
+        return blocked
+
+    assert [mask >> (signal.SIGINT - 1) & 1 for mask in asyncio.run(test())] == [1, 1]
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+
+def blocked_signals(pid: int | None) -> int:
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.partition("SigBlk:")[2].split()[0], 16)
 
 
 def test_a_host_knows_of_the_environment_what_it_needs_and_no_secrets() -> None:

@@ -43,6 +43,16 @@ def test_keys_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
     assert read_settings(api_keys=("sk-a,sk-b", "sk-c")).api_keys == ("sk-a", "sk-b", "sk-c")
 
 
+def test_a_variable_for_keys_that_holds_none_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who set it wanted keys; a server without any lets everybody in."""
+    monkeypatch.setenv("SOUNDALIKE_API_KEYS", ", ,")
+    refused = CliRunner().invoke(main, ["serve"])
+    assert refused.exit_code == 2
+    assert "SOUNDALIKE_API_KEYS: holds no key" in refused.output
+    monkeypatch.setenv("SOUNDALIKE_API_KEYS", "")
+    assert Settings(api_keys=()).api_keys == Settings().api_keys == ()
+
+
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.5", "::", "example.com"])
 def test_without_keys_only_loopback_is_listened_on(host: str) -> None:
     with pytest.raises(click.UsageError, match="refusing to listen"):
@@ -103,6 +113,8 @@ def test_secrets_are_not_taken_where_other_users_can_read_them(name: str) -> Non
     refused = CliRunner().invoke(main, ["serve", flag(name), "sk-canary"])
     assert refused.exit_code == 2
     assert "No such option" in refused.output
+    assert "canary" not in refused.output
+    assert f"Set {ENV_PREFIX}{name.upper()}" in " ".join(refused.output.split())
     assert f"{ENV_PREFIX}{name.upper()}" in CliRunner().invoke(main, ["serve", "--help"]).output
 
 

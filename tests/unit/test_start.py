@@ -1,13 +1,16 @@
 """What a start loads, and what it leaves until it is needed."""
 
 import gc
+import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from soundalike.cli import main
 from soundalike.cli.loading import uncollected
 from soundalike.engines.pyttsx3 import language
 
@@ -28,6 +31,15 @@ def loaded(code: str, folder: Path) -> set[str]:
         cwd=folder,
     )
     return set(done.stdout.rpartition("loaded:")[2].split())
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["serve", "--help"]])
+def test_help_leaves_the_signals_of_whoever_asks_for_it(arguments: list[str]) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    assert main(arguments, standalone_mode=False) == 0
+    assert signal.getsignal(signal.SIGTERM) is before
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(main, arguments, standalone_mode=False).result() == 0
 
 
 def test_help_loads_neither_engines_nor_the_web_stack(tmp_path: Path) -> None:

@@ -44,6 +44,16 @@ def test_a_slot_that_comes_forward_for_a_step_that_has_ended_begins_none() -> No
     assert job.look() == 0
 
 
+def test_a_job_begins_once() -> None:
+    begun: list[str] = []
+    job = Underway(lambda: begun.append("begun"))
+    assert not job.begun
+    job.begin()
+    job.begin()
+    assert job.begun
+    assert begun == ["begun"]
+
+
 def test_an_abandoned_job_hears_of_it_wherever_it_asks() -> None:
     job = Underway()
     with job.stepping():

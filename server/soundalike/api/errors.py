@@ -74,7 +74,7 @@ def from_http(request: Request, exception: HTTPException) -> ApiError:
     """Starlette's own refusals (no such route, wrong method) in the API's terms."""
     path = shown(request.url.path)
     if exception.status_code == 404:
-        hint = "" if request.app.state.service.settings.is_fixture else _fixture_hint(path)
+        hint = _fixture_hint(path, is_fixture=request.app.state.service.settings.is_fixture)
         return NotFoundError(f"Invalid URL ({request.method} {path}){hint}")
     if exception.status_code == 405:
         return MethodNotAllowedError(
@@ -86,10 +86,17 @@ def from_http(request: Request, exception: HTTPException) -> ApiError:
     return error
 
 
-def _fixture_hint(path: str) -> str:
-    """What a test is told that takes a server for a fixture."""
+def _fixture_hint(path: str, *, is_fixture: bool) -> str:
+    """What a test is told that takes a server for a fixture, or looks for the control plane."""
     if not _FIXTURE_PATH.match(path):
         return ""
+    if is_fixture:
+        if not path.startswith("/_soundalike"):
+            return ""
+        return (
+            ". The control plane's routes are in /openapi.json, tagged Control, and in "
+            "docs/control-plane.md."
+        )
     return (
         ". This server is no fixture: scopes (/s/NAME/v1) and the control plane (/_soundalike) "
         "are there with --fixture on."

@@ -19,10 +19,16 @@ SAMPLE = 4
 SHORT = int(ANY_SECONDS * RECOGNITION_RATE * SAMPLE)
 """Bytes of samples that every decoding may begin with."""
 
-SHORT_ROOM = 12 * SHORT
+SHORT_ROOM = 18 * SHORT
 LONG_ROOM = int(LONGEST_SECONDS * RECOGNITION_RATE * SAMPLE)
-"""Bytes of samples that one host holds: two hours of recordings of up to ten minutes, and six of
-longer ones. They are apart so that short recordings need not wait for the end of long ones."""
+"""Bytes of samples that one host holds: three hours of recordings of up to ten minutes, and six of
+longer ones. They are apart so that short recordings need not wait for the end of long ones. The
+short ones have room for one on each lane (`soundalike.served.RECORDINGS`), and for two that were
+given up but whose samples a step still holds, so that none holds up the others."""
+
+LONG_LINE = 8
+"""Uploads that wait for the room of long recordings, at most: each keeps a lane from others
+meanwhile, and this is half of the lanes."""
 
 
 def places() -> int:
@@ -33,7 +39,7 @@ def places() -> int:
 
 
 class FullError(Exception):
-    """There is no room left for what is being decoded."""
+    """There is no room left for what is being decoded, or none in the line for it."""
 
 
 class Allowance:
@@ -41,10 +47,12 @@ class Allowance:
 
     Args:
         total: nobody has more; who asks for more gets this much, and so need not wait for ever.
+        longest: how many may be in line; None is no limit.
     """
 
-    def __init__(self, total: int) -> None:
+    def __init__(self, total: int, longest: int | None = None) -> None:
         self.total = total
+        self._longest = longest
         self._left = total
         self._line: deque[object] = deque()
         # Its lock may be taken again by the thread that has it: samples may be freed anywhere.
@@ -63,10 +71,13 @@ class Allowance:
         """Take an amount, after all who asked before.
 
         Raises:
+            FullError: as many are in line as may.
             AbandonedError: nobody wants the job any more that is under way on this thread.
         """
         amount, job, turn = min(amount, self.total), underway(), object()
         with self._changed:
+            if self._longest is not None and len(self._line) >= self._longest:
+                raise FullError
             self._line.append(turn)
             try:
                 while self._line[0] is not turn or amount > self._left:
@@ -149,7 +160,7 @@ class Room:
 
     def __init__(self, short: int = SHORT_ROOM, long: int = LONG_ROOM) -> None:
         self.short = Allowance(short)
-        self.long = Allowance(long)
+        self.long = Allowance(long, LONG_LINE)
 
 
 class Held:
@@ -158,6 +169,9 @@ class Held:
     Args:
         whole: bytes of samples to wait for. Else what a short recording may have is waited for,
             and what is beyond that must be free when it comes.
+
+    Raises:
+        FullError: as many wait already as may.
     """
 
     def __init__(self, room: Room, whole: int | None = None) -> None:

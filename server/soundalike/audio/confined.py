@@ -22,7 +22,8 @@ from soundalike.audio.pcm import RECOGNITION_RATE
 from soundalike.audio.refusals import LONGEST_SECONDS, Bounds, Refusal, undecodable
 from soundalike.audio.told import KILLED, PACE, PATIENCE, READING, NotStartedError, outcome
 from soundalike.audio.zygote import Zygote
-from soundalike.errors import ServerError
+from soundalike.engines.underway import underway
+from soundalike.errors import OverloadedError, ServerError
 from soundalike.transcript import Inspected
 
 if TYPE_CHECKING:
@@ -72,12 +73,14 @@ class ConfinedDecoder:
         *,
         max_seconds: float = LONGEST_SECONDS,
     ) -> Samples:
-        """As `soundalike.audio.decode.decode`; waits for a place, and for room.
+        """As `soundalike.audio.decode.decode`; waits for a place, and for room. The job that is
+        under way begins when it first has both.
 
         Raises:
             UndecodableAudioError: also of a file that takes too much memory or time, or on which
                 the decoder crashes.
             InvalidRequestError: the audio is longer than `Bounds` allow, or has too many channels.
+            OverloadedError: it is long, and as many long ones wait for room as may.
             ServerError: the decoder was killed from outside.
             AbandonedError: nobody wants the job any more that is under way on this thread.
         """
@@ -86,7 +89,7 @@ class ConfinedDecoder:
         try:
             return self._decoded(path, rate, bounds, most, Held(self._room))
         except FullError:  # others have the rest of the room: wait for all that it may take
-            return self._decoded(path, rate, bounds, most, Held(self._room, most))
+            return self._decoded(path, rate, bounds, most, self._held_in_whole(most))
 
     def inspect(self, path: Path) -> Inspected:
         """As `soundalike.audio.decode.inspect`; raises what `decode` does."""
@@ -103,6 +106,14 @@ class ConfinedDecoder:
     def close(self) -> None:
         """End every decoding. Nothing is left running."""
         self._zygote.close()
+
+    def _held_in_whole(self, most: int) -> Held:
+        try:
+            return Held(self._room, most)
+        except FullError:
+            raise OverloadedError(
+                "The engine is currently overloaded, please try again later.", retry_after=1
+            ) from None
 
     def _decoded(self, path: Path, rate: int, bounds: Bounds, most: int, held: Held) -> Samples:
         import numpy as np
@@ -144,6 +155,7 @@ class ConfinedDecoder:
             place.fit(size)
 
         try:
+            underway().begin()
             ours, theirs = socket.socketpair()
             with ours:
                 with theirs, path.open("rb") as upload:

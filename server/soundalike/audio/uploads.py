@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from soundalike.audio.confined import AVAILABLE, ConfinedDecoder
 from soundalike.audio.pcm import RECOGNITION_RATE
 from soundalike.audio.refusals import LONGEST_SECONDS
+from soundalike.engines.underway import underway
 from soundalike.transcript import Inspected
 
 if TYPE_CHECKING:
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
 
 
 class UploadDecoder(Protocol):
-    """Decodes files, for any number of threads; raises what `soundalike.audio.decode` does."""
+    """Decodes files, for any number of threads; raises what `soundalike.audio.decode` does. The job
+    that is under way begins when its file need not wait for others any more."""
 
     def start(self) -> None:
         """Have ready what the first upload would else wait for."""
@@ -42,11 +44,13 @@ class InlineDecoder:
     ) -> Samples:
         from soundalike.audio.decode import decode
 
+        underway().begin()
         return decode(path, rate, max_seconds=max_seconds)
 
     def inspect(self, path: Path) -> Inspected:
         from soundalike.audio.decode import inspect
 
+        underway().begin()
         return inspect(path)
 
     def close(self) -> None:

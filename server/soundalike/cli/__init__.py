@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import threading
 from importlib import import_module
 
 import click
@@ -25,6 +26,15 @@ _MODULES = {
 class _Commands(click.Group):
     """Imports the module of a command when that command is asked for."""
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        # Before anything is loaded: signals that process 1 does not handle never reach it.
+        if args[0] == "serve" and threading.current_thread() is threading.main_thread():
+            before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+            ctx.call_on_close(lambda: signal.signal(signal.SIGTERM, before))
+        return super().resolve_command(ctx, args)
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         del ctx
         return list(_MODULES)
@@ -33,9 +43,6 @@ class _Commands(click.Group):
         del ctx
         if cmd_name not in _MODULES:
             return None
-        if cmd_name == "serve":
-            # Before anything is loaded: signals that process 1 does not handle never reach it.
-            signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         with uncollected():
             command: click.Command = getattr(import_module(_MODULES[cmd_name]), cmd_name)
         return command

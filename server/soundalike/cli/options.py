@@ -19,9 +19,11 @@ FLAGGED = tuple(name for name in Settings.model_fields if name not in SECRETS)
 
 def setting_options(*names: str) -> Callable[[Command], Command]:
     """Give a command a flag for each named setting, or for all where none is named; but for those
-    that are secret."""
+    that are secret, of which it is told what to use instead."""
 
     def decorate(command: Command) -> Command:
+        for name in () if names else sorted(SECRETS):
+            command = _refusing(name)(command)
         for name in reversed(names or FLAGGED):
             command = _option(name, Settings.model_fields[name])(command)
         return command
@@ -72,6 +74,18 @@ def _option(name: str, info: FieldInfo) -> Callable[[Command], Command]:
         # The settings validate; the flag only says what to type.
         attributes["metavar"] = getattr(annotation, "__name__", "text").upper()
     return click.option(declaration, name, **attributes)
+
+
+def _refusing(name: str) -> Callable[[Command], Command]:
+    def refuse(ctx: click.Context, option: click.Parameter, value: str | None) -> None:
+        del ctx, option
+        if value is not None:
+            raise click.UsageError(
+                f"No such option {flag(name)}: every user of a machine can read the flags of a "
+                f"process. Set {ENV_PREFIX}{name.upper()}"
+            )
+
+    return click.option(flag(name), name, hidden=True, expose_value=False, callback=refuse)
 
 
 def _default(info: FieldInfo) -> str:

@@ -1,6 +1,7 @@
 """`soundalike serve`."""
 
 import asyncio
+import errno
 import logging
 import os
 import re
@@ -126,12 +127,21 @@ def _listen(settings: Settings) -> socket.socket:
         listening.listen(WAITING)
     except OSError as error:
         listening.close()
-        another = settings.port % 65535 + 1
         raise click.ClickException(
-            f"cannot listen on {settings.host}:{settings.port}: {error.strerror or error}; another "
-            f"port may be free: --port {another}, or PORT={another} with make"
+            f"cannot listen on {settings.host}:{settings.port}: {error.strerror or error}"
+            f"{_way_out(settings, error)}"
         ) from None
     return listening
+
+
+def _way_out(settings: Settings, error: OSError) -> str:
+    """What may help where a server cannot listen."""
+    if error.errno == errno.EADDRINUSE:
+        another = settings.port % 65535 + 1
+        return f"; another port may be free: --port {another}, or PORT={another} with make"
+    if error.errno == errno.EADDRNOTAVAIL or isinstance(error, socket.gaierror):
+        return "; --host takes an address of this machine"
+    return ""
 
 
 async def _serve(settings: Settings, listening: socket.socket, folder: Path) -> None:
@@ -195,7 +205,9 @@ def banner(settings: Settings, models: ServedModels, base_url: str) -> str:
     first, more = TTS_1.voices or (), GPT_4O_MINI_TTS.voices or ()
     rows = {
         "Base URL": base_url,
-        "API key": "one of yours, in OPENAI_API_KEY" if settings.api_keys else "any, as sk-local",
+        "API key": "one of yours; the line below takes it from $OPENAI_API_KEY"
+        if settings.api_keys
+        else "any, as sk-local",
         "Speech": f"{_undated(models.public(SpeechContract))}; by {models.speech}",
         "Transcription": f"{_undated(models.public(TranscriptionContract))}; by "
         f"{models.transcription}",
@@ -209,7 +221,7 @@ def banner(settings: Settings, models: ServedModels, base_url: str) -> str:
     title = click.style(f"soundalike {__version__} is ready", fg="green", bold=True)
     table = "\n".join(_row(name, text) for name, text in rows.items())
     curl = (
-        f'curl {base_url}/audio/speech -H "Authorization: Bearer {key}"'
+        f'curl --fail-with-body {base_url}/audio/speech -H "Authorization: Bearer {key}"'
         ' -H "Content-Type: application/json"'
         """ -d '{"model": "tts-1", "voice": "alloy", "input": "Hello from your own machine."}'"""
         " -o speech.mp3"

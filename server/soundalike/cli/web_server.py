@@ -53,8 +53,8 @@ class WebServer(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         if under_way := len(self.server_state.tasks):
             log.warning(
-                "%d under way may end within %g s; a second signal ends them at once",
-                *(under_way, self._grace),
+                "%d %s under way may end within %g s; a second signal ends them at once",
+                *(under_way, "request" if under_way == 1 else "requests", self._grace),
             )
         ending = asyncio.create_task(self._end_work())
         try:

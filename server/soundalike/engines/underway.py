@@ -1,10 +1,11 @@
 """A job that is being worked on, as whoever works on it sees it.
 
 A lane steps an engine's iterator; one step can take a minute. In the midst of it the engine says
-now and then that it comes forward, and hears whether anybody still wants the result.
+now and then that it comes forward, and hears whether anybody still wants the result. A job that
+first waits in line for what it takes says when it begins.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
@@ -18,12 +19,28 @@ class Underway:
 
     How long it is stuck is counted in looks at it rather than timed, so that a pause of the whole
     machine, in which nobody looks, is none of its own.
+
+    Args:
+        on_begin: called once, when it begins.
+
+    Attributes:
+        begun: it has what it had to wait for, and is worked on.
+        abandoned: nobody wants it any more.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, on_begin: Callable[[], None] = lambda: None) -> None:
         self._quiet = 0
         self._stepping = False
+        self._on_begin = on_begin
+        self.begun = False
         self.abandoned = False
+
+    def begin(self) -> None:
+        """It has all that it had to wait for. On the thread that steps it; without effect when it
+        is called again."""
+        if not self.begun:
+            self.begun = True
+            self._on_begin()
 
     def abandon(self) -> None:
         """Nobody wants it any more."""

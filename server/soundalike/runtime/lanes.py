@@ -11,14 +11,20 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Generator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from functools import partial
 
+from soundalike.engines.base import TranscriptionJob
 from soundalike.engines.underway import AbandonedError, Underway
 from soundalike.errors import ApiError, ServerError
 from soundalike.runtime.frames import Frame, Job
 
 WINDOW = 256 * 1024
 """Bytes that a job may be ahead of its reader."""
+
+TRANSCRIPT_WINDOW = 64 * 2**20
+"""The same of a transcription: more than six hours of speech come to. It holds its recording until
+it ends, for which others wait, and so must not wait for its reader."""
 
 Steps = Generator[Frame, None, None]
 Work = Callable[[Job], Steps]
@@ -31,9 +37,10 @@ log = logging.getLogger(__name__)
 class _Ticket:
     number: int
     job: Job
-    window: int = WINDOW
-    underway: Underway = field(default_factory=Underway)
+    window: int
+    underway: Underway
     steps: Steps | None = None
+    since: float = 0.0
     busy: float = 0.0
 
     @property
@@ -51,6 +58,9 @@ class Lanes:
         emit: takes every frame; called on the lanes' threads.
         threads: the number of lanes.
         depth: the number of jobs that one lane interleaves.
+        late: whether a job begins only when its work says so (`Underway.begin`), since it first
+            waits in line; at the latest when it gives something. Others begin with their first
+            step. It is `taken` from then on, and the engine's time counts.
         after_job: called on a lane's thread when a job has ended.
     """
 
@@ -61,11 +71,13 @@ class Lanes:
         *,
         threads: int,
         depth: int,
+        late: Callable[[Job], bool] = lambda _: False,
         after_job: Callable[[], None] = lambda: None,
     ) -> None:
         self._open_work = open_work
         self._emit = emit
         self._depth = depth
+        self._late = late
         self._after_job = after_job
         self._waiting: deque[_Ticket] = deque()
         self._tickets: dict[int, _Ticket] = {}
@@ -76,8 +88,10 @@ class Lanes:
         self._first.start()
 
     def submit(self, number: int, job: Job) -> None:
+        window = TRANSCRIPT_WINDOW if isinstance(job, TranscriptionJob) else WINDOW
+        ticket = _Ticket(number, job, window, Underway(partial(self._begin, number)))
         with self._changed:
-            ticket = self._tickets[number] = _Ticket(number, job)
+            self._tickets[number] = ticket
             self._waiting.append(ticket)
             self._changed.notify()
 
@@ -177,13 +191,11 @@ class Lanes:
                     ticket.steps.close()
                 raise StopIteration
             if ticket.steps is None:
-                self._emit(Frame("taken", ticket.number))
+                if not self._late(ticket.job):
+                    ticket.underway.begin()
                 ticket.steps = self._work(ticket.job)
-            began = time.perf_counter()
-            try:
-                frame = next(ticket.steps)
-            finally:
-                ticket.busy += time.perf_counter() - began
+            frame = self._timed(ticket, ticket.steps)
+            ticket.underway.begin()
             with self._changed:
                 ticket.window -= frame.cost
             self._emit(replace(frame, job=ticket.number))
@@ -197,6 +209,19 @@ class Lanes:
             answer = Frame("failed", ticket.number, ServerError(SORRY).fields())
         self._emit(answer)
         return False
+
+    def _begin(self, number: int) -> None:
+        self._emit(Frame("taken", number))
+        self._tickets[number].since = time.perf_counter()
+
+    def _timed(self, ticket: _Ticket, steps: Steps) -> Frame:
+        """The frame of one step, whose time counts from when the job has begun."""
+        ticket.since = time.perf_counter()
+        try:
+            return next(steps)
+        finally:
+            if ticket.underway.begun:
+                ticket.busy += time.perf_counter() - ticket.since
 
 
 def _not_opened(error: BaseException) -> ApiError:

@@ -4,9 +4,10 @@ import asyncio
 import logging
 import os
 import re
+import signal
 import sys
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import Protocol
 
 from soundalike.runtime.frames import Frame, receive_frame
@@ -88,13 +89,14 @@ class ProcessLink:
 
     @classmethod
     async def open(cls, receive: Receive) -> "ProcessLink":
-        process = await asyncio.create_subprocess_exec(
-            # -P: a folder in which the server happens to be started adds no modules.
-            *(sys.executable, "-P", "-m", "soundalike.runtime.host"),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            env={**MALLOC, **_passed_on(os.environ)},
-        )
+        with _interrupts_blocked():
+            process = await asyncio.create_subprocess_exec(
+                # -P: a folder in which the server happens to be started adds no modules.
+                *(sys.executable, "-P", "-m", "soundalike.runtime.host"),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                env={**MALLOC, **_passed_on(os.environ)},
+            )
         return cls(process, receive)
 
     @property
@@ -133,6 +135,23 @@ class ProcessLink:
                 pass
         await self._process.wait()
         self._receive(None)
+
+
+@contextmanager
+def _interrupts_blocked() -> Iterator[None]:
+    """For a process that is started meanwhile, and takes this over: Ctrl-C in a terminal reaches
+    the whole process group, and Python would print where it was until the host ignores it. Here it
+    is only put off."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        # Hosts may be started at the same time: whoever blocked it unblocks it.
+        if signal.SIGINT not in before:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
 def _passed_on(environment: Mapping[str, str]) -> dict[str, str]:

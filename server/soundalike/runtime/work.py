@@ -103,8 +103,14 @@ class EngineHost:
             self._emit,
             threads=opening.threads,
             depth=opening.depth,
+            late=_waits_for_its_upload,
             after_job=self._returning.after_job,
         )
+
+
+def _waits_for_its_upload(job: Job) -> bool:
+    """Its decoder says when it begins: before that it may wait in line for long."""
+    return isinstance(job, TranscriptionJob | InspectionJob)
 
 
 def _load_encoders() -> None:
