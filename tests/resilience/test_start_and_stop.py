@@ -158,7 +158,7 @@ def test_no_room_for_temporary_files_is_one_clear_line() -> None:
 
 
 def test_a_full_disk_in_a_request_is_an_error_of_it_alone(
-    subject: Callable[..., AbstractContextManager[Any]], error_of: Any
+    subject: Callable[..., AbstractContextManager[Any]], error_of: Any, wait_until: Any
 ) -> None:
     with subject() as running:
         pid = running.server.process.pid
@@ -166,15 +166,18 @@ def test_a_full_disk_in_a_request_is_an_error_of_it_alone(
         answer = running.transcribe(bytes(1_000_000))
         assert answer.status_code == 500
         assert error_of(answer)["type"] == "server_error"
-        output = "".join(running.server.output)
-        assert "an upload cannot be written: File too large" in output
-        assert "Traceback" not in output
+        said = "an upload cannot be written: File too large"
+        wait_until(lambda: said in "".join(running.server.output))
+        assert "Traceback" not in "".join(running.server.output)
         assert running.held().temporary == ()
         assert running.speak("steps=1").status_code == 200
 
 
 def test_a_store_that_cannot_be_written_is_an_error_of_that_request_alone(
-    subject: Callable[..., AbstractContextManager[Any]], tmp_path: Path, error_of: Any
+    subject: Callable[..., AbstractContextManager[Any]],
+    tmp_path: Path,
+    error_of: Any,
+    wait_until: Any,
 ) -> None:
     (tmp_path / ".voices").write_text("in the way")
     with subject("--models", str(tmp_path)) as running:
@@ -185,9 +188,8 @@ def test_a_store_that_cannot_be_written_is_an_error_of_that_request_alone(
         )
         assert answer.status_code == 500
         assert error_of(answer)["type"] == "server_error"
-        output = "".join(running.server.output)
-        assert "a recording cannot be stored" in output
-        assert "Traceback" not in output
+        wait_until(lambda: "a recording cannot be stored" in "".join(running.server.output))
+        assert "Traceback" not in "".join(running.server.output)
 
 
 def test_a_pull_onto_a_full_disk_is_one_clear_line_and_leaves_no_model(

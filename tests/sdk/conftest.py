@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
+import httpx2
 import jiwer
 import openai
 import pytest
@@ -63,7 +64,8 @@ def failing_engines(
     kill_hosts: Callable[[Any], None],
 ) -> Callable[..., AbstractContextManager[None]]:
     """Has a server's engines die again and again, until so many requests were answered with 500.
-    Only work of a second or more is sure to be hit."""
+    Only work of a second or more is sure to be hit. Those that load are left alone: they would be
+    given up for a while."""
 
     @contextmanager
     def failing(server: Any, times: int) -> Iterator[None]:
@@ -72,7 +74,8 @@ def failing_engines(
 
         def kill() -> None:
             while not over.wait(0.25) and _failures(server.output[before:]) < times:
-                kill_hosts(server)
+                if _loaded(server):
+                    kill_hosts(server)
 
         killing = threading.Thread(target=kill)
         killing.start()
@@ -83,6 +86,11 @@ def failing_engines(
             killing.join()
 
     return failing
+
+
+def _loaded(server: Any) -> bool:
+    told = httpx2.get(f"{server.base_url.removesuffix('/v1')}/readyz").json()
+    return all(engine["state"] != "loading" for engine in told["engines"])
 
 
 def _failures(lines: list[str]) -> int:

@@ -144,6 +144,8 @@ class Lanes:
             work, close_engine = self._open_work()
         except BaseException as error:
             self._stop()
+            for thread in rest:
+                thread.join()
             self._emit(Frame("failed", value=_not_opened(error).fields()))
             return
         with self._changed:
