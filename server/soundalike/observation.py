@@ -28,6 +28,7 @@ class Observation:
         route: the template that took it, such as `/v1/audio/voices/{voice_id}`.
         model: as sent, whether it is served or not.
         first_byte: seconds from the request to the first byte of the body.
+        waited: seconds for which it has waited for its turn at an engine.
         size: bytes of the body so far.
         complete: whether the body had its end, rather than being broken off.
         content: the texts of the request and the answer; None where they are not to be kept.
@@ -42,6 +43,7 @@ class Observation:
     model: str | None = None
     status: int | None = None
     first_byte: float | None = None
+    waited: float = 0.0
     size: int = 0
     complete: bool = False
     content: dict[str, str] | None = None
@@ -62,6 +64,7 @@ class Observation:
         return {
             "status": self.status,
             "first_byte": self.first_byte and round(self.first_byte, 6),
+            "waited": round(self.waited, 6),
             "bytes": self.size,
             "complete": self.complete,
             "client": self.client,

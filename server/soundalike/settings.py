@@ -89,8 +89,8 @@ class Settings(BaseSettings):
     queue_timeout: float = Field(
         300,
         ge=0,
-        description="Seconds that a request may wait for its turn before it is answered with 503; "
-        "0 is no limit.",
+        description="Seconds that a request may wait in all, for its engine to load, its turn, and "
+        "room for a long recording, before it is answered with 503; 0 is no limit.",
     )
     stall_timeout: float = Field(
         600,

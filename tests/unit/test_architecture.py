@@ -22,7 +22,7 @@ ALLOWED: dict[str, set[str]] = {
     "doctor": {"probes", "store"},
     "keys": set(),
     "settings": {"keys", "store"},
-    "runtime": {"audio", "engines", "errors", "logs", "transcript"},
+    "runtime": {"audio", "engines", "errors", "logs", "observation", "transcript"},
     "telemetry": {"observation", "runtime"},
     "served": {"contracts", "engines", "runtime", "settings", "store"},
     "api": {

@@ -191,6 +191,29 @@ def test_the_wait_in_line_is_no_work_of_the_engine(monkeypatch: pytest.MonkeyPat
         assert log.until("done", 1).value == 3
 
 
+def test_who_waits_in_line_once_more_is_told_of_and_costs_the_engine_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = 0.0
+
+    def work(job: Job) -> Steps:
+        nonlocal now
+        underway().begin()
+        now += 1
+        underway().wait()
+        now += 100  # in line
+        underway().begin()
+        now += 2
+        yield Frame("item")
+
+    clock = SimpleNamespace(perf_counter=lambda: now)
+    monkeypatch.setattr(lanes_module, "time", clock)
+    with lanes(work, late=lambda _: True) as (running, log):
+        running.submit(1, job())
+        assert log.until("done", 1).value == 3
+    assert [frame.op for frame in log.frames] == ["taken", "waits", "taken", "item", "done"]
+
+
 def test_a_job_that_does_not_say_when_it_begins_has_begun_with_its_first_frame() -> None:
     with lanes(spell, late=lambda _: True) as (running, log):
         running.submit(1, job("ab"))

@@ -23,6 +23,13 @@ def test_an_engine_that_takes_a_job_nobody_waits_for_begins_no_span(
     spans = JobSpans("model")
     spans.ended()
     spans.taken()
+    spans.waits()
     spans.ended()
     assert ended == ["queue"]
+    again = JobSpans("model")
+    again.taken()
+    again.waits()
+    again.taken()
+    again.ended()
+    assert ended[1:] == ["queue", "engine", "queue", "engine"]
     assert caplog.text == ""

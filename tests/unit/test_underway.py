@@ -54,6 +54,18 @@ def test_a_job_begins_once() -> None:
     assert begun == ["begun"]
 
 
+def test_a_job_that_waits_once_more_begins_again() -> None:
+    told: list[str] = []
+    job = Underway(lambda: told.append("begun"), lambda: told.append("waits"))
+    job.wait()  # it has not even begun
+    job.begin()
+    job.wait()
+    job.wait()
+    assert not job.begun
+    job.begin()
+    assert told == ["begun", "waits", "begun"]
+
+
 def test_an_abandoned_job_hears_of_it_wherever_it_asks() -> None:
     job = Underway()
     with job.stepping():

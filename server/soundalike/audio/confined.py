@@ -74,7 +74,7 @@ class ConfinedDecoder:
         max_seconds: float = LONGEST_SECONDS,
     ) -> Samples:
         """As `soundalike.audio.decode.decode`; waits for a place, and for room. The job that is
-        under way begins when it first has both.
+        under way begins when it has both.
 
         Raises:
             UndecodableAudioError: also of a file that takes too much memory or time, or on which
@@ -89,6 +89,7 @@ class ConfinedDecoder:
         try:
             return self._decoded(path, rate, bounds, most, Held(self._room))
         except FullError:  # others have the rest of the room: wait for all that it may take
+            underway().wait()
             return self._decoded(path, rate, bounds, most, self._held_in_whole(most))
 
     def inspect(self, path: Path) -> Inspected:

@@ -2,7 +2,7 @@
 
 A lane steps an engine's iterator; one step can take a minute. In the midst of it the engine says
 now and then that it comes forward, and hears whether anybody still wants the result. A job that
-first waits in line for what it takes says when it begins.
+waits in line for what it takes says when it begins, and when it has to wait once more.
 """
 
 from collections.abc import Callable, Iterator
@@ -21,17 +21,23 @@ class Underway:
     machine, in which nobody looks, is none of its own.
 
     Args:
-        on_begin: called once, when it begins.
+        on_begin: called when it begins, and when it goes on after it has waited once more.
+        on_wait: called when it has to wait once more.
 
     Attributes:
         begun: it has what it had to wait for, and is worked on.
         abandoned: nobody wants it any more.
     """
 
-    def __init__(self, on_begin: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        on_begin: Callable[[], None] = lambda: None,
+        on_wait: Callable[[], None] = lambda: None,
+    ) -> None:
         self._quiet = 0
         self._stepping = False
         self._on_begin = on_begin
+        self._on_wait = on_wait
         self.begun = False
         self.abandoned = False
 
@@ -41,6 +47,12 @@ class Underway:
         if not self.begun:
             self.begun = True
             self._on_begin()
+
+    def wait(self) -> None:
+        """It needs more than it had, and waits in line for that. Until it begins again."""
+        if self.begun:
+            self.begun = False
+            self._on_wait()
 
     def abandon(self) -> None:
         """Nobody wants it any more."""

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
 Orders = Literal["open", "run", "credit", "cancel", "ping"]
-Answers = Literal["opened", "taken", "item", "done", "failed", "pong"]
+Answers = Literal["opened", "taken", "waits", "item", "done", "failed", "pong"]
 
 MAX_HEADER = 16 * 2**20
 MAX_PAYLOAD = 16 * 2**20
@@ -48,7 +48,8 @@ class BrokenFrameError(ValueError):
 @dataclass(frozen=True, slots=True)
 class Frame:
     """One message. To a host: open, run, credit, cancel, ping. From it: opened, taken (an engine
-    begins with a job), item, done, failed, pong (for how many pings its slowest job is stuck).
+    begins with a job), waits (it has to wait in line once more, until it is taken again), item,
+    done, failed, pong (for how many pings its slowest job is stuck).
 
     An item of audio has for its value the seconds of audio made so far; `done` has the seconds for
     which the engine worked. `job` is the number of the job concerned, 0 for the host itself.

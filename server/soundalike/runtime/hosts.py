@@ -2,10 +2,12 @@
 
 import asyncio
 import itertools
+import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 from soundalike.errors import ApiError, ContentTooLargeError, OverloadedError, ServerError
+from soundalike.observation import Observation, current
 from soundalike.runtime.base import Capabilities, Deployment, Load, Status
 from soundalike.runtime.frames import BrokenFrameError, Frame, Job, dump_job
 from soundalike.runtime.jobs import RunningJob, Tally
@@ -22,7 +24,8 @@ class Host:
         deployment: what to run.
         open_link: how to reach a host.
         idle_unload: seconds without a job after which the host is ended; 0 keeps it.
-        queue_timeout: seconds in which an engine must begin with a job; 0 is no limit.
+        queue_timeout: seconds that a request may wait for engines to begin with its jobs, or to go
+            on with them where they have to wait once more; 0 is no limit.
         stall_timeout: seconds in which an engine must open, and its jobs must come forward, before
             its host is killed; 0 is no limit.
     """
@@ -110,7 +113,11 @@ class Host:
             async with self._in_time():
                 await self._submit(number, job, running)
                 await running.begun.wait()
-            while (frame := await running.frames.get()).op == "item":
+            while (frame := await running.frames.get()).op in ("item", "waits"):
+                if frame.op == "waits":
+                    async with self._in_time():
+                        await running.begun.wait()
+                    continue
                 yield frame
                 taken += frame.cost
                 if taken >= WINDOW // 2:
@@ -132,14 +139,19 @@ class Host:
 
     @asynccontextmanager
     async def _in_time(self) -> AsyncGenerator[None]:
-        """Nothing in it may wait for longer than a job may wait for its turn."""
+        """In it a request waits for its turn, which it may for so long in all."""
+        request = current.get() or Observation("", "")
+        began = time.monotonic()
+        left = max(0.0, self._queue_timeout - request.waited) if self._queue_timeout else None
         try:
-            async with asyncio.timeout(self._queue_timeout or None):
+            async with asyncio.timeout(left):
                 yield
         except TimeoutError:
             raise OverloadedError(
                 "The request waited too long for its turn, please try again later.", retry_after=1
             ) from None
+        finally:
+            request.waited += time.monotonic() - began
 
     async def _submit(self, number: int, job: Job, running: RunningJob) -> None:
         """Pass a job to the host."""
@@ -167,7 +179,7 @@ class Host:
 
     def _receive(self, frame: Frame) -> None:
         if job := self._jobs.get(frame.job):
-            if frame.op not in ("taken", "item"):
+            if frame.op not in ("taken", "waits", "item"):
                 self._end(frame)
                 self._rest()
             else:

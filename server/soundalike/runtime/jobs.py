@@ -14,8 +14,8 @@ class RunningJob:
 
     Attributes:
         frames: what comes of it, in order.
-        begun: set once the engine has begun with it, or it has ended without.
-        taken: the engine has begun with it.
+        begun: set while the engine is at it, and once it has ended.
+        taken: the engine is at it.
         audio: seconds that it has spoken so far, or recognised: up to the end of the last segment,
             and once it is done, all of its recording.
     """
@@ -31,6 +31,12 @@ class RunningJob:
 
     def receive(self, frame: Frame) -> None:
         """Take a frame from its host."""
+        if frame.op == "waits":
+            self.begun.clear()
+            self.taken = False
+            self._spans.waits()
+            self.frames.put_nowait(frame)
+            return
         self.begun.set()
         if frame.op == "taken":
             self.taken = True

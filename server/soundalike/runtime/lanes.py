@@ -12,7 +12,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
-from functools import partial
 
 from soundalike.engines.base import TranscriptionJob
 from soundalike.engines.underway import AbandonedError, Underway
@@ -47,6 +46,10 @@ class _Ticket:
     def runnable(self) -> bool:
         return self.underway.abandoned or self.window > 0
 
+    def stop(self) -> None:
+        """The engine does not work on it for now."""
+        self.busy += time.perf_counter() - self.since
+
 
 class Lanes:
     """Runs the jobs of one engine.
@@ -60,7 +63,8 @@ class Lanes:
         depth: the number of jobs that one lane interleaves.
         late: whether a job begins only when its work says so (`Underway.begin`), since it first
             waits in line; at the latest when it gives something. Others begin with their first
-            step. It is `taken` from then on, and the engine's time counts.
+            step. It is `taken` from then on, and the engine's time counts, but for when it
+            `waits` once more.
         after_job: called on a lane's thread when a job has ended.
     """
 
@@ -89,7 +93,7 @@ class Lanes:
 
     def submit(self, number: int, job: Job) -> None:
         window = TRANSCRIPT_WINDOW if isinstance(job, TranscriptionJob) else WINDOW
-        ticket = _Ticket(number, job, window, Underway(partial(self._begin, number)))
+        ticket = _Ticket(number, job, window, self._underway(number))
         with self._changed:
             self._tickets[number] = ticket
             self._waiting.append(ticket)
@@ -212,9 +216,18 @@ class Lanes:
         self._emit(answer)
         return False
 
-    def _begin(self, number: int) -> None:
-        self._emit(Frame("taken", number))
-        self._tickets[number].since = time.perf_counter()
+    def _underway(self, number: int) -> Underway:
+        """A job whose beginning and waiting the server learns of."""
+
+        def begin() -> None:
+            self._emit(Frame("taken", number))
+            self._tickets[number].since = time.perf_counter()
+
+        def wait() -> None:
+            self._tickets[number].stop()
+            self._emit(Frame("waits", number))
+
+        return Underway(begin, wait)
 
     def _timed(self, ticket: _Ticket, steps: Steps) -> Frame:
         """The frame of one step, whose time counts from when the job has begun."""
@@ -223,7 +236,7 @@ class Lanes:
             return next(steps)
         finally:
             if ticket.underway.begun:
-                ticket.busy += time.perf_counter() - ticket.since
+                ticket.stop()
 
 
 def _not_opened(error: BaseException) -> ApiError:

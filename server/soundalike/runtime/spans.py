@@ -11,7 +11,8 @@ if TYPE_CHECKING:
 
 class JobSpans:
     """`queue` from the moment that a job is submitted, then `engine` from that at which the engine
-    takes it. Both are children of the span that is current when this is made.
+    takes it; both again where it has to wait once more. They are children of the span that is
+    current when this is made.
 
     Args:
         deployment: the local model, as an attribute of both.
@@ -28,14 +29,21 @@ class JobSpans:
 
     def taken(self) -> None:
         """The engine begins. Without effect where nobody waits for it any more."""
-        if self._span.is_recording():
-            self._span.end()
-            self._span = self._begin("engine")
+        self._next("engine")
+
+    def waits(self) -> None:
+        """It has to wait once more. Without effect where nobody waits for it any more."""
+        self._next("queue")
 
     def ended(self) -> None:
         """The job is over, or nobody waits for it any more. A second time is of no effect."""
         if self._span.is_recording():
             self._span.end()
+
+    def _next(self, name: str) -> None:
+        if self._span.is_recording():
+            self._span.end()
+            self._span = self._begin(name)
 
     def _begin(self, name: str) -> "Span":
         return self._tracer.start_span(name, context=self._parent, attributes=self._attributes)
