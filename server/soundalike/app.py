@@ -1,8 +1,8 @@
 """Puts the server together."""
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager, nullcontext
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +28,9 @@ from soundalike.api.headers import ServiceHeaders
 from soundalike.api.limits import RateLimiter
 from soundalike.api.patience import Patience
 from soundalike.api.service import Service
+from soundalike.api.unheeded import FaultsUnheeded
 from soundalike.runtime.base import Runtime
-from soundalike.served import local_runtime, served_models
+from soundalike.served import ServedModels, local_runtime, served_models
 from soundalike.settings import Settings
 from soundalike.store.voices import Recordings
 from soundalike.telemetry.metrics import Metrics
@@ -64,38 +65,11 @@ def create_app(
         from soundalike.fixture.scripted import ScriptedRuntime
 
         running = ScriptedRuntime(running)
-
-    @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
-        with nullcontext(folder) if folder else own_folder() as room:
-            spool = room / UPLOADS
-            spool.mkdir(exist_ok=True)
-            app.state.service = Service(
-                settings,
-                running,
-                served,
-                spool,
-                RateLimiter(settings.rate_limit_requests),
-                consents=Recordings(settings.models / ".voices", "cons"),
-                voices=Recordings(settings.models / ".voices", "voice"),
-            )
-            if settings.is_fixture:
-                from soundalike.fixture.scopes import Scopes
-
-                app.state.scopes = Scopes(room / "bodies", settings.seed)
-            starting = asyncio.create_task(running.start())
-            try:
-                yield
-            finally:
-                starting.cancel()
-                await asyncio.gather(starting, return_exceptions=True)
-                await running.close()
-
     app = FastAPI(
         title="soundalike",
         version=__version__,
         description="A local emulator of the OpenAI Audio API.",
-        lifespan=lifespan,
+        lifespan=_lifespan(settings, running, served, folder),
         openapi_url=None,  # a route of our own has it, which strangers do not pass
         docs_url=None,  # their pages would load scripts from elsewhere
         redoc_url=None,
@@ -103,16 +77,62 @@ def create_app(
         telemetry=TRACES,
     )
     app.openapi = _document  # type: ignore[method-assign]
-    app.add_middleware(ServiceHeaders)
     app.state.metrics = Metrics(running, served.listing)
     errors.install(app)
+    _add_layers(app, settings)
     _add_routes(app, settings)
+    return app
+
+
+def _lifespan(
+    settings: Settings, runtime: Runtime, served: ServedModels, folder: Path | None
+) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
+        with nullcontext(folder) if folder else own_folder() as room:
+            app.state.service = _service(settings, runtime, served, room)
+            if settings.is_fixture:
+                from soundalike.fixture.scopes import Scopes
+
+                app.state.scopes = Scopes(room / "bodies", settings.seed)
+            starting = asyncio.create_task(runtime.start())
+            try:
+                yield
+            finally:
+                starting.cancel()
+                await asyncio.gather(starting, return_exceptions=True)
+                await runtime.close()
+
+    return lifespan
+
+
+def _service(settings: Settings, runtime: Runtime, served: ServedModels, room: Path) -> Service:
+    spool = room / UPLOADS
+    spool.mkdir(exist_ok=True)
+    return Service(
+        settings,
+        runtime,
+        served,
+        spool,
+        RateLimiter(settings.rate_limit_requests),
+        consents=Recordings(settings.models / ".voices", "cons"),
+        voices=Recordings(settings.models / ".voices", "voice"),
+    )
+
+
+def _add_layers(app: FastAPI, settings: Settings) -> None:
+    """What a request passes, from the innermost to the outermost, which sees what clients see."""
+    app.add_middleware(ServiceHeaders)
+    if settings.is_fixture:
+        from soundalike.fixture import installation
+
+        installation.install(app)
+    else:
+        app.add_middleware(FaultsUnheeded)
     app.add_middleware(shared_across_origins, settings=settings)
     app.add_middleware(Doors, settings=settings)
     app.add_middleware(Patience, seconds=settings.client_timeout)
-    # Added last, it is the outermost: it sees what clients see.
     app.add_middleware(Observer, metrics=app.state.metrics, keep_content=settings.log_content)
-    return app
 
 
 def _add_routes(app: FastAPI, settings: Settings) -> None:
@@ -120,10 +140,6 @@ def _add_routes(app: FastAPI, settings: Settings) -> None:
     app.include_router(document.router)
     if settings.metrics != "off":
         app.include_router(metrics.router)
-    if settings.is_fixture:
-        from soundalike.fixture import installation
-
-        installation.install(app)
     for prefix in ("/v1", ""):  # the bare paths are for SDK test suites, and documented once
         for endpoint in ENDPOINTS:
             app.include_router(

@@ -84,7 +84,7 @@ def diagnose(
         lambda: list(_weights(store, model, needed=transcription_engine == "whisper")),
         lambda: [_devices(lambda: probe("plan", str(store.folder / model), json.dumps(options)))],
         lambda: [_codecs(lambda: probe("encoders"))],
-        lambda: [_folder(store.folder)],
+        lambda: [_folder(store)],
         lambda: [_disk(store, model)],
     ]
     with ThreadPoolExecutor(max_workers=len(checks)) as pool:
@@ -133,7 +133,8 @@ def _weights(store: ModelStore, model: str, *, needed: bool) -> Iterator[Finding
 def _absent_weights(store: ModelStore, model: str, error: ModelMissingError) -> Finding:
     entry = store.known.get(model)
     sources = entry.sources if entry else ()
-    if not (store.folder / model).exists() and any(
+    is_pulled = not (store.lacks_folder or (store.folder / model).exists())
+    if is_pulled and any(
         isinstance(source, WheelSource) and are_installed(source) for source in sources
     ):
         text = f"{error.found}; serve takes it from the installed wheels"
@@ -182,8 +183,8 @@ def _codecs(ask_av: Callable[[], dict[str, bool]]) -> Finding:
     return Finding("codecs", "ok", f"PyAV encodes with {', '.join(encoders)}", essential=True)
 
 
-def _folder(folder: Path) -> Finding:
-    there = _nearest_existing(folder)
+def _folder(store: ModelStore) -> Finding:
+    there = _nearest_existing(store.folder)
     elsewhere = "set SOUNDALIKE_MODELS to a folder that you can read and write"
     if not there.is_dir():
         return Finding("store", "missing", f"{there} is not a folder", elsewhere)
@@ -192,8 +193,11 @@ def _folder(folder: Path) -> Finding:
     if not os.access(there, os.W_OK):
         text = f"{there} cannot be written: what it holds is served, nothing can be pulled"
         return Finding("store", "warning", text, elsewhere)
-    state = "can be written" if folder.exists() else "is made by the first pull"
-    return Finding("store", "ok", f"{folder} {state}")
+    if store.lacks_folder:
+        text = f"there is no folder {store.folder}; `soundalike pull` makes it, `serve` does not"
+        return Finding("store", "warning", text, "check --models, or SOUNDALIKE_MODELS")
+    state = "can be written" if store.folder.exists() else "is made by the first pull"
+    return Finding("store", "ok", f"{store.folder} {state}")
 
 
 def _disk(store: ModelStore, model: str) -> Finding:

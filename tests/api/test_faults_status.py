@@ -73,6 +73,77 @@ def test_the_body_is_the_services(
     assert int(answer.headers["content-length"]) == len(answer.text.encode())
 
 
+COMMON = {
+    *("access-control-expose-headers", "content-length", "content-type", "date"),
+    *("openai-processing-ms", "openai-version", "x-content-type-options", "x-request-id"),
+}
+ACCOUNT = {"openai-organization", "openai-project"}
+QUOTA = {
+    f"x-ratelimit-{figure}-{unit}"
+    for figure in ("limit", "remaining", "reset")
+    for unit in ("requests", "tokens")
+}
+
+
+@pytest.mark.parametrize(
+    ("status", "headers"),
+    [
+        (200, ACCOUNT | QUOTA),
+        (400, ACCOUNT | QUOTA),
+        (401, set()),
+        (403, ACCOUNT | QUOTA),
+        (404, ACCOUNT | QUOTA),
+        (405, set()),
+        (413, ACCOUNT),
+        (429, ACCOUNT),
+        (500, ACCOUNT | QUOTA),
+        (503, ACCOUNT | QUOTA),
+    ],
+)
+def test_the_headers_are_those_of_a_real_answer(
+    failed: Any, status: int, headers: set[str]
+) -> None:
+    """As the golden tables of `test_headers.py` have them, where a real one is refused so."""
+    assert set(failed(status).headers) == COMMON | headers
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("get", "/v1/models/nope"), ("post", "/v1/audio/nope"), ("get", "/v1/models")],
+)
+def test_elsewhere_a_failure_has_no_account(open_api: Any, method: str, path: str) -> None:
+    api: TestClient = open_api(fixture="on")
+    answer = api.request(method, path, headers={"X-Soundalike-Fault": "status; status=404"})
+    assert set(answer.headers) == COMMON
+
+
+def test_what_fails_counts_as_one_that_does_not(open_api: Any) -> None:
+    api: TestClient = open_api(fixture="on", rate_limit_requests=2)
+    failing = {"X-Soundalike-Fault": "status; status=500"}
+    left = [
+        api.post("/v1/audio/speech", json=SPEECH, headers=headers).headers.get(
+            "x-ratelimit-remaining-requests"
+        )
+        for headers in (failing, {}, failing)
+    ]
+    assert left == ["1", "0", None]
+
+
+def test_a_failure_tells_the_account_to_no_key_that_is_not_good(open_api: Any) -> None:
+    api: TestClient = open_api(fixture="on", api_keys="sk-one")
+    answer = api.post(
+        "/v1/audio/speech", json=SPEECH, headers={"X-Soundalike-Fault": "status; status=500"}
+    )
+    assert set(answer.headers) == COMMON
+
+
+def test_the_name_of_no_scope_is_refused_with_the_headers_of_all_answers(open_api: Any) -> None:
+    api: TestClient = open_api(fixture="on")
+    answer = api.get("/s/not a name!/v1/models")
+    assert answer.status_code == 400
+    assert set(answer.headers) == COMMON
+
+
 def test_a_wrong_key_is_plain_text_with_the_status(failed: Any) -> None:
     answer = failed(401)
     assert answer.headers["content-type"] == "text/plain"

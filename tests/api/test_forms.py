@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from soundalike.api import form as forms
-from soundalike.api.allowance import OWN, Allowance, Store
-from soundalike.api.form import MAX_FIELD, MAX_FILES, MAX_SPOOLED, MAX_TEXT
+from soundalike.api.form_parts import MAX_FIELD, MAX_FILES, MAX_SPOOLED, MAX_TEXT
+from soundalike.api.memory import OWN, CommonMemory, RequestMemory
 from soundalike.api.multipart import MAX_CONTENT_TYPE, MAX_PARAMETERS, MAX_PARTS
 from soundalike.engines.base import VadSettings
 
@@ -287,8 +287,8 @@ def test_the_longest_field_arrives_whole(send: Any, audio: bytes) -> None:
 def test_much_text_is_refused_while_others_take_the_room_for_it(
     send: Any, audio: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store = Store(OWN)
-    monkeypatch.setattr(forms, "Allowance", lambda: Allowance(store))
+    common = CommonMemory(OWN)
+    monkeypatch.setattr(forms, "RequestMemory", lambda: RequestMemory(common))
     short = form(WHISPER, ("name=file", audio))
     long = form(WHISPER, *[('name="keywords[]"', bytes(MAX_FIELD))] * 3, ("name=file", audio))
     refused = replay(send, long.cut(4096))
@@ -296,8 +296,8 @@ def test_much_text_is_refused_while_others_take_the_room_for_it(
     assert refused.headers["retry-after"] == "1"
     assert json.loads(refused.body)["error"]["type"] == "server_error"
     assert refused.remaining == []
-    assert store.left == OWN
-    store.take(OWN)
+    assert common.left == OWN
+    common.take(OWN)
     assert heard(send, short) == SPOKEN
 
 

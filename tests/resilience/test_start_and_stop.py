@@ -215,7 +215,7 @@ def test_two_processes_may_fill_one_store_at_the_same_time(
     assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == ["whisper-base"]
 
 
-def test_weights_that_are_not_what_they_should_be_are_one_clear_line(
+def test_weights_that_are_not_what_they_should_be_are_told_with_the_way_out(
     model_store: Path, tmp_path: Path
 ) -> None:
     """Of the right size, so that only their hash tells."""
@@ -228,8 +228,10 @@ def test_weights_that_are_not_what_they_should_be_are_one_clear_line(
         weights.write(b"not these bytes")
     done = command("serve", "--port", "0", "--offline", "--models", str(tmp_path))
     assert done.returncode == 1
-    assert "is not the catalog's whisper-base" in done.stderr
-    assert done.stderr.count("\n") == 1
+    told, remedy = done.stderr.splitlines()
+    assert "is not the catalog's whisper-base" in told
+    pull = f"soundalike pull whisper-base --models {tmp_path}"
+    assert remedy == f"  -> mv {folder} {folder}.old && {pull}"
 
 
 def test_hosts_leave_a_signal_to_the_whole_group_to_the_server(serve: Any) -> None:

@@ -130,6 +130,57 @@ def test_a_check_that_fails_is_told_at_the_end(pytester: pytest.Pytester) -> Non
     result.stdout.no_fnmatch_line("*plugin.py*")
 
 
+def test_a_failure_is_shown_where_the_test_asked(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+        import pytest
+
+        def test_verified(soundalike):
+            soundalike.verify(1, model="tts-1")
+
+        def test_checked(soundalike):
+            soundalike.transcriptions.stub("never heard")
+            soundalike.check()
+
+        def test_checked_by_leaving(soundalike_server):
+            with soundalike_server.scope("own") as own:
+                own.transcriptions.stub("never heard")
+
+        def test_awaited(soundalike):
+            soundalike.requests.wait(timeout=0.01)
+
+        @pytest.mark.anyio
+        @pytest.mark.parametrize("anyio_backend", ["asyncio"])
+        async def test_awaited_by_a_coroutine(soundalike):
+            await soundalike.requests.until(timeout=0.01)
+
+        def test_misspelt(soundalike):
+            soundalike.fault("latency", second=1)
+
+        def test_stubbed(soundalike):
+            soundalike.transcriptions.stub(segments=[1])
+
+        @pytest.mark.filterwarnings("error")
+        def test_without_a_request(soundalike): pass
+        """
+    )
+    result = run(pytester)
+    result.assert_outcomes(failed=7, passed=1, errors=1)
+    result.stdout.fnmatch_lines(
+        [
+            ">       soundalike.verify(1, model=*",
+            ">       soundalike.check()",
+            ">       with soundalike_server.scope*",
+            ">       soundalike.requests.wait(*",
+            ">       await soundalike.requests.until(*",
+            ">       soundalike.fault(*",
+            ">       soundalike.transcriptions.stub(*",
+        ]
+    )
+    for module in ("answers", "conditions", "plugin", "requests", "scope", "stubbing"):
+        result.stdout.no_fnmatch_line(f"*{module}.py:*")
+
+
 def test_a_check_does_not_hide_what_failed(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(
         """

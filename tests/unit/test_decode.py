@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from soundalike.audio import container as container_module
 from soundalike.audio import decode as decode_module
 from soundalike.audio.decode import decode
 from soundalike.audio.pcm import RECOGNITION_RATE, Samples
@@ -166,13 +167,14 @@ def test_too_many_channels_are_refused_before_any_is_decoded(
 ) -> None:
     path = saved(tmp_path, wav_file(tones(1.0, 16_000, *range(300, 300 + channels)), 16_000))
     asked: list[int] = []
-    refuse = decode_module._refuse_channels
+    refuse = container_module.refuse_channels
 
     def noted(count: int) -> None:
         asked.append(count)
         refuse(count)
 
-    monkeypatch.setattr(decode_module, "_refuse_channels", noted)
+    for module in (container_module, decode_module):
+        monkeypatch.setattr(module, "refuse_channels", noted)
     with pytest.raises(InvalidRequestError, match=f"{channels} channels") as refusal:
         decode(path)
     assert not isinstance(refusal.value, UndecodableAudioError)
@@ -195,7 +197,7 @@ def test_channels_that_come_later_are_counted_too(monkeypatch: pytest.MonkeyPatc
             yield Packet(8)
             yield Packet(9)
 
-    monkeypatch.setattr(decode_module, "_best", lambda _: None)
+    monkeypatch.setattr(decode_module, "sound_stream", lambda _: None)
     frames = decode_module._frames(Container(), 60.0)  # type: ignore[arg-type]
     assert next(frames).layout.nb_channels == 8
     with pytest.raises(Refusal, match="channels"):
@@ -374,7 +376,7 @@ def test_playlist_could_open_nothing_even_if_it_were_read(
     with av.open(str(path)) as unprotected:
         assert sum(frame.samples for frame in unprotected.decode(audio=0)) > 40_000
 
-    monkeypatch.setattr(decode_module, "_DEMUXERS", f"{kind},aac")
+    monkeypatch.setattr(container_module, "_DEMUXERS", f"{kind},aac")
     with pytest.raises(UndecodableAudioError):
         decode(path)
 
@@ -410,7 +412,7 @@ def test_decoding_stops_where_the_longest_length_is_exceeded(
     path = saved(tmp_path, wav_file(tones(60.0, 16_000, 440), 16_000))
     read = 0
 
-    class Counted(decode_module._Upload):
+    class Counted(container_module._Upload):
         def __init__(self, file: BinaryIO) -> None:
             super().__init__(file)
 
@@ -422,7 +424,7 @@ def test_decoding_stops_where_the_longest_length_is_exceeded(
 
             self.read = counting
 
-    monkeypatch.setattr(decode_module, "_Upload", Counted)
+    monkeypatch.setattr(container_module, "_Upload", Counted)
     with pytest.raises(InvalidRequestError, match="longer than"):
         decode(path, max_seconds=1.0)
     assert 32_000 <= read < path.stat().st_size / 4

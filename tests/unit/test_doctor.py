@@ -211,18 +211,39 @@ def test_absent_weights_that_only_the_network_has_are_missing(store: ModelStore)
         "missing",
         f"soundalike pull small --models {store.folder}",
     )
-    assert found["store"][0].status == "ok"
     assert not runs(found)
+
+
+@pytest.mark.usefixtures("libraries")
+def test_a_mistyped_folder_is_told_and_not_made(tmp_path: Path) -> None:
+    """Not even by `serve` out of installed wheels."""
+    wheels = WheelSource("pytest", ("pytest",), dict.fromkeys(CONTENT, ("pytest/x",)))
+    store = ModelStore(tmp_path / "typo", {"small": entry(wheels)})
+    found = examine(store)
+    assert found["weights"][0].status == "missing"
+    assert (found["store"][0].status, found["store"][0].remedy) == (
+        "warning",
+        "check --models, or SOUNDALIKE_MODELS",
+    )
+    assert not store.folder.exists()
+
+
+@pytest.mark.usefixtures("libraries")
+def test_the_usual_folder_may_be_absent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    usual = tmp_path / "usual"
+    monkeypatch.setattr("soundalike.store.folder.default_folder", lambda: usual)
+    (finding,) = examine(ModelStore(usual, {"small": entry()}))["store"]
+    assert (finding.status, finding.text) == ("ok", f"{usual} is made by the first pull")
 
 
 @pytest.mark.usefixtures("libraries")
 def test_absent_weights_whose_wheels_are_installed_are_only_a_warning(tmp_path: Path) -> None:
     wheels = WheelSource("pytest", ("pytest",), dict.fromkeys(CONTENT, ("pytest/x",)))
-    found = examine(ModelStore(tmp_path / "models", {"small": entry(wheels)}))
+    found = examine(ModelStore(tmp_path, {"small": entry(wheels)}))
     (finding,) = found["weights"]
     assert (finding.status, finding.remedy) == (
         "warning",
-        f"soundalike pull small --models {tmp_path / 'models'}",
+        f"soundalike pull small --models {tmp_path}",
     )
     assert runs(found)
 

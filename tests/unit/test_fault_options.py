@@ -126,6 +126,58 @@ def test_what_is_no_fault_is_refused(header: str, param: str) -> None:
     assert refused.value.param == param
 
 
+@pytest.mark.parametrize(
+    ("header", "option", "takes"),
+    [
+        ("latency; seconds=abc", "seconds", "a number of at least 0, not 'abc'"),
+        ("drip; size=2.5", "size", "a whole number of at least 1, not '2.5'"),
+        ("truncate; share=1", "share", "a number of at least 0 and below 1, not '1'"),
+        ("status; status=99", "status", "a whole number from 200 to 599, not '99'"),
+        ("truncate; framing=x", "framing", "'length', 'chunked' or 'close', not 'x'"),
+        ("status; should_retry=x", "should_retry", "true or false, not 'x'"),
+        ("reset; match=speech", "match", "a JSON object, not 'speech'"),
+        ('reset; match={"headers": {"a": 1}}', "match.headers.a", "a text, not 1"),
+        (
+            *('reset; match={"seconds": [3, 1]}', "match.seconds"),
+            "a number or a list, not [3, 1]: the least is more than the most",
+        ),
+        (
+            *("latency; seconds=inf", "seconds"),
+            "a number of at least 0, not 'inf': it has to be finite",
+        ),
+    ],
+)
+def test_a_wrong_option_is_told_in_a_sentence(header: str, option: str, takes: str) -> None:
+    kind = header.partition(";")[0]
+    with pytest.raises(InvalidRequestError) as refused:
+        fault_of_header(header)
+    assert refused.value.message == f"The option {option!r} of the fault {kind!r} takes {takes}."
+
+
+def test_an_option_that_there_is_not_is_told_with_those_that_there_are() -> None:
+    with pytest.raises(InvalidRequestError) as refused:
+        fault_of_header("hang; tims=3")
+    assert refused.value.message == (
+        "The fault 'hang' has no option 'tims'; did you mean 'times'? "
+        "It has: match, probability, skip, times."
+    )
+
+
+def test_a_condition_that_there_is_not_is_told_with_those_that_there_are() -> None:
+    with pytest.raises(InvalidRequestError) as refused:
+        fault("reset", {"match": {"modle": "x"}})
+    assert refused.value.message.startswith(
+        "The option 'match' of the fault 'reset' has no condition 'modle'; did you mean 'model'?"
+    )
+
+
+def test_every_value_that_an_option_may_have_can_be_told() -> None:
+    for kind, model in FAULTS.items():
+        for name in set(model.model_fields) - {"kind"}:
+            with pytest.raises(InvalidRequestError, match=f"option '{name}' .* takes "):
+                fault(kind, {name: [object()]})
+
+
 def test_every_fault_does_without_options() -> None:
     assert {fault(kind, {}).kind for kind in FAULTS} == set(FAULTS)
 

@@ -178,7 +178,7 @@ def test_foreign_files_under_a_name_of_the_catalog_are_moved_aside_by_the_remedy
 
 def test_an_unknown_model_is_answered_with_what_there_is(store: ModelStore) -> None:
     drop_in(store.folder / "mine", weights())
-    with pytest.raises(ModelMissingError, match=r"there: mine; can be pulled: known") as raised:
+    with pytest.raises(ModelMissingError, match=r"choose one of mine, known, or") as raised:
         store.path("nobodys")
     assert "\n" not in str(raised.value)
 

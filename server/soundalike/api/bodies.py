@@ -7,7 +7,7 @@ from typing import Any
 
 from starlette.requests import Request
 
-from soundalike.api.allowance import WIDEST, Allowance
+from soundalike.api.memory import WIDEST, RequestMemory
 from soundalike.errors import ContentTooLargeError, InvalidRequestError
 
 MAX_JSON = 2**20
@@ -33,11 +33,11 @@ async def received_json(request: Request) -> AsyncGenerator[dict[str, Any]]:
         ContentTooLargeError: it is larger than any request can need to be.
         OverloadedError: it is large, and there are too many of that kind.
     """
-    with Allowance() as allowance:
-        yield _object(await _read(request, allowance), allowance)
+    with RequestMemory() as memory:
+        yield _object(await _read(request, memory), memory)
 
 
-async def _read(request: Request, allowance: Allowance) -> bytearray:
+async def _read(request: Request, memory: RequestMemory) -> bytearray:
     data = bytearray()
     async for chunk in request.stream():
         if len(data) + len(chunk) > MAX_JSON:
@@ -45,14 +45,14 @@ async def _read(request: Request, allowance: Allowance) -> bytearray:
             raise ContentTooLargeError(
                 f"413: Maximum content size limit ({MAX_JSON}) exceeded ({read} bytes read)"
             )
-        allowance.take(len(chunk))
+        memory.take(len(chunk))
         data += chunk
     return data
 
 
-def _object(data: bytearray, allowance: Allowance) -> dict[str, Any]:
+def _object(data: bytearray, memory: RequestMemory) -> dict[str, Any]:
     values = sum(data.count(mark) for mark in (b",", b"[", b"{"))
-    allowance.take(len(data) * (WIDEST - 1) + values * VALUE)
+    memory.take(len(data) * (WIDEST - 1) + values * VALUE)
     try:
         body = json.loads(data)
     except (ValueError, RecursionError):

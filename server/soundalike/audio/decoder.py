@@ -13,8 +13,6 @@ the other end of a stream ends its child.
 """
 
 import gc
-import io
-import json
 import os
 import selectors
 import signal
@@ -22,24 +20,15 @@ import socket
 import sys
 from collections import deque
 from contextlib import suppress
-from dataclasses import asdict
-from typing import Any, BinaryIO
 
-from soundalike.audio.confinement import confine
-from soundalike.audio.decode import decoded, inspected
-from soundalike.audio.orders import FILES, MAX_ORDER, Limits, Order
-from soundalike.audio.pcm import RECOGNITION_RATE
-from soundalike.audio.refusals import Refusal
-
-_BUFFER = 2**18
+from soundalike.audio.decode import inspected
+from soundalike.audio.decoder_child import line, serve
+from soundalike.audio.orders import FILES, MAX_ORDER
+from soundalike.audio.practice import can_filter, practise, silence
 
 SPARES = 2
 """Children made ahead. One does for uploads that come one by one; the next of a series would wait
 for it to be made."""
-
-_TOLD_SECONDS = 60.0
-_TOLD_BYTES = 2**18
-"""Of sound and of packets counted, between two times that it is told."""
 
 
 class Decoder:
@@ -49,13 +38,11 @@ class Decoder:
     costs a fresh one more time than the fork itself.
 
     Args:
-        sample: a file of our own to practise on.
         filtered: whether children give up all system calls but a few.
     """
 
-    def __init__(self, orders: socket.socket, sample: bytes, *, filtered: bool) -> None:
+    def __init__(self, orders: socket.socket, *, filtered: bool) -> None:
         self._orders = orders
-        self._sample = sample
         self._filtered = filtered
         self._children: dict[int, socket.socket] = {}
         self._spares: deque[tuple[int, socket.socket]] = deque()
@@ -140,7 +127,7 @@ class Decoder:
                 ours.close()
                 self._forget()
                 if practised:
-                    practise(self._sample)
+                    practise()
                 serve(theirs, parent=parent, filtered=self._filtered)
             finally:
                 os._exit(1)
@@ -169,112 +156,18 @@ class Decoder:
                         telling.send(ended, socket.MSG_DONTWAIT)
 
 
-def practise(sample: bytes) -> None:
-    """Decode what is known to be harmless."""
-    for _ in decoded(io.BytesIO(sample), RECOGNITION_RATE, max_seconds=60):
-        pass
-
-
-def serve(its_order: socket.socket, *, parent: int, filtered: bool) -> None:
-    """Wait for one order in a process that is made for it, carry it out, and end that."""
-    data, files, _, _ = socket.recv_fds(its_order, MAX_ORDER, FILES)
-    if not data:
-        os._exit(0)
-    its_order.close()
-    upload, output, stream = files
-    code = 1
-    try:
-        gc.disable()
-        os.dup2(0, 2)  # /dev/null: nothing that a file brings about may write to the log
-        order = Order.parse(data)
-        with open(upload, "rb") as file, open(output, "wb", _BUFFER) as sink:  # noqa: PTH123
-            confine(order.limits, parent=parent, filtered=filtered)
-            os.write(stream, line(started=True))
-            os.write(stream, line(done=_carried_out(order, file, sink, stream)))
-        code = 0
-    except Refusal as refusal:
-        os.write(stream, line(refused=(refusal.reason, refusal.number)))
-    except Exception as failure:
-        os.write(stream, line(failed=f"{type(failure).__name__}: {failure}"[:500]))
-    finally:
-        os._exit(code)
-
-
-def _carried_out(order: Order, file: BinaryIO, sink: BinaryIO, stream: int) -> Any:
-    told = 0.0
-
-    def on_heard(seconds: float) -> None:
-        nonlocal told
-        if seconds >= told + _TOLD_SECONDS:
-            told = seconds
-            os.write(stream, line(heard=seconds))
-
-    counted = 0
-
-    def on_read(size: int) -> None:
-        nonlocal counted
-        if size >= counted + _TOLD_BYTES:
-            counted = size
-            os.write(stream, line(read=size))
-
-    longest = order.max_seconds
-    if order.task == "inspect":
-        found = inspected(file, max_seconds=longest, on_heard=on_heard, on_read=on_read)
-        return asdict(found)
-    sound = decoded(file, order.rate, max_seconds=longest, on_heard=on_heard, on_read=on_read)
-    for block in sound:
-        sink.write(block.data)
-    sink.flush()
-    return None
-
-
-def line(**news: Any) -> bytes:
-    """What is told on a stream."""
-    return json.dumps(news).encode() + b"\n"
-
-
-def silence() -> bytes:
-    """A small WAV file of our own."""
-    import wave
-
-    file = io.BytesIO()
-    with wave.open(file, "wb") as wav:
-        wav.setnchannels(1)
-        wav.setsampwidth(2)
-        wav.setframerate(8000)
-        wav.writeframes(bytes(1600))
-    return file.getvalue()
-
-
-def can_filter(sample: bytes) -> bool:
-    """Whether decoding works with the few system calls that it is left. On a C library that takes
-    others, all uploads would fail."""
-    parent = os.getpid()
-    child = os.fork()
-    if not child:
-        code = 1
-        try:
-            confine(Limits(memory=2**26, cpu_seconds=5, output=0), parent=parent)
-            practise(sample)
-            code = 0
-        finally:
-            os._exit(code)
-    return os.waitpid(child, 0)[1] == 0
-
-
 def main() -> None:
     # As for its host: what is told to the whole process group is for the server.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     # What is imported late is imported now: a child can open nothing.
-    sample = silence()
-    inspected(io.BytesIO(sample), max_seconds=60)
+    inspected(silence(), max_seconds=60)
     gc.collect()
     gc.freeze()
-    filtered = can_filter(sample)
+    filtered = can_filter()
     if not filtered:
         sys.stderr.write("WARNING: decoding is not confined to its system calls here\n")
-    Decoder(socket.socket(fileno=int(sys.argv[1])), sample, filtered=filtered).run()
+    Decoder(socket.socket(fileno=int(sys.argv[1])), filtered=filtered).run()
 
 
 if __name__ == "__main__":

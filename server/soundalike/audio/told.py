@@ -64,19 +64,18 @@ def outcome(
         Whatever `on_sign` raises.
     """
     told = _Told(stream, patience, on_sign)
+    most = {"heard": max_seconds, "read": size}
+    a_second = {"heard": PACE, "read": READING}
+    earned = {"heard": 0.0, "read": 0.0}
     started = False
-    read = heard = 0.0
     try:
         for event, value in told:
             on_sign()
             if event == "started":
                 started = True
-            elif event == "heard" and isinstance(value, int | float) and value > 0:
-                heard = min(value, max_seconds) / PACE
-                told.earn(read + heard)
-            elif event == "read" and isinstance(value, int | float) and value > 0:
-                read = min(value, size) / READING
-                told.earn(read + heard)
+            elif event in earned and isinstance(value, int | float) and value > 0:
+                earned[event] = min(value, most[event]) / a_second[event]
+                told.earn(sum(earned.values()))
             elif event == "done":
                 return value
             else:

@@ -16,8 +16,10 @@ _MARKS: dict[Status, tuple[str, str]] = {
     "missing": ("--", "red"),
 }
 
+_WORST_FIRST: tuple[Status, ...] = ("missing", "warning", "ok")
 
-@click.command()
+
+@click.command(short_help="Say what is missing, with the command that mends it.")
 @setting_options(
     *("models", "engine", "speech_engine", "transcription_engine", "whisper_model"),
     *("device", "compute_type", "transcription_slots", "transcription_threads"),
@@ -35,7 +37,7 @@ def doctor(**given: Any) -> None:
         model=settings.whisper_model,
         options=whisper_options(settings),
     )
-    for finding in findings:
+    for finding in sorted(findings, key=lambda finding: _WORST_FIRST.index(finding.status)):
         click.echo(_line(finding))
     if main_job_runs(findings):
         click.secho("\nSpeech and transcription can run.", fg="green")

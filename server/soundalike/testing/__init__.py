@@ -1,7 +1,9 @@
 """soundalike as a fixture for tests: a server in this process, what it is to answer, and what it
 was asked. With pytest, the plugin `soundalike.testing.plugin` makes fixtures of all this.
 
-Nothing of the server is imported before the first of these names is used.
+Nothing of the server is imported before the first of these names is used. Its modules hide from
+pytest's tracebacks (`__tracebackhide__`, of a module as of a function), so that a failure is shown
+where the test asked for what failed.
 """
 
 import importlib

@@ -10,6 +10,8 @@ from pydantic import ValidationError
 from soundalike.fixture.stubs import Answer, StubSegment, StubWord
 from soundalike.testing.conditions import first_problem
 
+__tracebackhide__ = True
+
 WordLike: TypeAlias = StubWord | tuple[str, float, float] | Mapping[str, Any]
 """A word with its start and end in seconds."""
 

@@ -1,13 +1,15 @@
 """The conditions of a stub or a search, as keyword arguments."""
 
-import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, TypedDict
 
 from pydantic import ValidationError
 
 from soundalike.fixture.exchange import Endpoint, Exchange, Mismatch
 from soundalike.fixture.matching import Match
+from soundalike.fixture.spelling import meant
+
+__tracebackhide__ = True
 
 
 class Conditions(TypedDict, total=False):
@@ -59,12 +61,9 @@ def match_of(
         raise ValueError(first_problem(error)) from None
 
 
-def unknown(kind: str, name: str, known: Iterable[str]) -> str:
+def unknown(kind: str, name: str, known: Collection[str]) -> str:
     """What to say of a name that there is none of."""
-    names = sorted(known)
-    close = difflib.get_close_matches(name, names, 1)
-    meant = f"; did you mean {close[0]!r}?" if close else "."
-    return f"there is no {kind} {name!r}{meant} There are: {', '.join(names)}"
+    return f"there is no {kind} {name!r}{meant(name, known)} There are: {', '.join(sorted(known))}"
 
 
 def first_problem(error: ValidationError) -> str:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from soundalike.testing.scope import Soundalike
     from soundalike.testing.serving import EngineChoice, Server
 
+__tracebackhide__ = True
+
 MARKER = "soundalike(engine='stub', strict=False, seed=None, check=True)"
 ABOUT = (
     "how the fixture `soundalike` of a test is set up: its engine (`stub` or `real`), whether "

@@ -11,6 +11,8 @@ from soundalike.fixture.scopes import Scope
 from soundalike.testing.conditions import RequestConditions, match_of
 from soundalike.testing.report import request_line
 
+__tracebackhide__ = True
+
 MOMENT = 0.05
 """Seconds that requests under way are given to end before the requests are looked at."""
 

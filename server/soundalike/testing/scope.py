@@ -23,6 +23,8 @@ from soundalike.testing.report import problems, request_line
 from soundalike.testing.requests import MOMENT, Request, Requests
 from soundalike.testing.stubbing import SpeechStubs, TranscriptStubs
 
+__tracebackhide__ = True
+
 API_KEY = "sk-soundalike"
 """What clients are given; the server takes any key."""
 

@@ -21,6 +21,8 @@ from soundalike.testing.conditions import unknown
 from soundalike.testing.hosting import HOST, Hosted
 from soundalike.testing.scope import Ground, Soundalike
 
+__tracebackhide__ = True
+
 EngineChoice = Literal["stub", "real"]
 
 _OURS = ("engine", "fixture", "host", "port")

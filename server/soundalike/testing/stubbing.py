@@ -22,6 +22,8 @@ from soundalike.testing.answers import (
 )
 from soundalike.testing.conditions import Conditions, first_problem, match_of
 
+__tracebackhide__ = True
+
 
 class TranscriptStubs:
     """Answers to uploads."""

@@ -6,7 +6,6 @@ is enough for every honest one, and a common store for those that want more.
 """
 
 import threading
-from types import TracebackType
 from typing import Self
 
 from soundalike.errors import OverloadedError
@@ -23,7 +22,7 @@ WIDEST = 4
 as the widest of them."""
 
 
-class Store:
+class CommonMemory:
     """Bytes that are given out and come back. Safe for several threads."""
 
     def __init__(self, size: int) -> None:
@@ -49,13 +48,13 @@ class Store:
             self._left += size
 
 
-_COMMON = Store(COMMON)
+_COMMON = CommonMemory(COMMON)
 
 
-class Allowance:
+class RequestMemory:
     """What one request takes, until the context ends. For one thread at a time."""
 
-    def __init__(self, common: Store = _COMMON) -> None:
+    def __init__(self, common: CommonMemory = _COMMON) -> None:
         self._common = common
         self._taken = 0
 
@@ -80,11 +79,6 @@ class Allowance:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._common.give_back(self._beyond)
         self._taken = 0
