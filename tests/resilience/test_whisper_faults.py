@@ -184,3 +184,22 @@ def test_two_servers_may_work_from_one_store_at_the_same_time(
     assert [answer.status_code for answer in answers] == [200, 200]
     assert answers[0].json() == answers[1].json()
     assert "lazy dog" in answers[0].json()["text"]
+
+
+def test_who_waits_too_long_for_a_slot_of_whisper_is_told_when_to_come_back(
+    short: bytes, serve: Any, model_store: Path, wait_until: Any
+) -> None:
+    flags = ("--speech-engine", "stub", "--transcription-slots", "1", "--queue-timeout", "0.5")
+    with serve("--models", str(model_store), *flags) as server:
+        other = Listener(server, wait_until)
+        with other.client, ThreadPoolExecutor(20) as pool:
+            answers = list(pool.map(other.transcribe, [short] * 20))
+            wait_until(lambda: other.running() == 0)
+            assert "lazy dog" in other.transcribe(short).json()["text"]
+    refused = [answer for answer in answers if answer.status_code != 200]
+    assert 0 < len(refused) < len(answers)
+    assert {answer.status_code for answer in refused} == {503}
+    assert all("waited too long for its turn" in answer.text for answer in refused)
+    assert all(answer.headers["retry-after"] for answer in refused)
+    heard = [answer.json()["text"] for answer in answers if answer.status_code == 200]
+    assert all("lazy dog" in text for text in heard)

@@ -8,7 +8,8 @@ from contextlib import suppress
 
 import pytest
 
-from soundalike.engines.whisper.slots import NEWCOMER_LEAD, Slots
+from soundalike.engines.underway import AbandonedError, Underway
+from soundalike.engines.whisper.slots import NEWCOMER_LEAD, NEWCOMER_WORKS, Slots
 
 
 @pytest.fixture
@@ -173,6 +174,73 @@ def test_newcomers_between_the_steps_do_not_keep_the_last_one_out(slots: Slots) 
     long.result(10)
     last.result(10)
     assert 0 < done.index("last step") <= NEWCOMER_LEAD
+
+
+def test_the_wait_for_a_slot_is_the_wait_for_ones_turn(slots: Slots) -> None:
+    told: list[str] = []
+    waits = threading.Event()
+
+    def on_wait() -> None:
+        told.append("waits")
+        waits.set()
+
+    job = Underway(lambda: told.append("begun"), on_wait)
+    gate = Gate(slots)
+
+    def listen() -> None:
+        with job.stepping():
+            job.begin()
+            turns = slots.turns()
+            turns.take(lambda: told.append("language"))
+            turns.take(lambda: told.append("text"))
+
+    listening = threading.Thread(target=listen)
+    listening.start()
+    assert waits.wait(10)
+    gate.open()
+    listening.join(10)
+    assert told[:2] == ["begun", "waits"]
+    assert [word for word in told if word in ("language", "text")] == ["language", "text"]
+    assert told.count("begun") == told.count("waits") + 1
+    assert job.begun
+
+
+def test_who_waits_for_a_slot_and_is_not_wanted_any_more_gives_up(slots: Slots) -> None:
+    done: list[str] = []
+    waits = threading.Event()
+    job = Underway(on_wait=waits.set)
+    gate = Gate(slots)
+    ended = threading.Event()
+
+    def listen() -> None:
+        with job.stepping():
+            job.begin()
+            with suppress(AbandonedError):
+                slots.turns().take(numbered(done, "left", 0))
+            ended.set()
+
+    threading.Thread(target=listen).start()
+    assert waits.wait(10)
+    job.abandon()
+    assert ended.wait(10)
+    gate.open()
+    slots.submit(lambda: None).result(10)
+    assert done == []
+
+
+def test_later_works_wait_as_a_part_of_their_job(slots: Slots) -> None:
+    told: list[str] = []
+    job = Underway(on_wait=lambda: told.append("waits"))
+    with job.stepping():
+        job.begin()
+        turns = slots.turns()
+        for _ in range(NEWCOMER_WORKS):
+            turns.take(lambda: None)
+        told.clear()
+        gate = Gate(slots)
+        threading.Timer(0.1, gate.open).start()
+        turns.take(lambda: None)
+    assert told == []
 
 
 class Recording:

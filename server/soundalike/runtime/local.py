@@ -22,7 +22,7 @@ class LocalRuntime:
         deployments: the local models to serve.
         inline: engines in threads of this process instead of child processes.
         idle_unload: seconds without work after which a model leaves memory; 0 is never.
-        queue_timeout: seconds in which an engine must begin with a job; 0 is no limit.
+        queue_timeout: seconds that a request may wait in all for engines; 0 is no limit.
         stall_timeout: seconds in which an engine must open and its jobs come forward, before its
             process is killed; 0 is no limit. Threads cannot be killed.
     """

@@ -129,12 +129,21 @@ def test_a_long_upload_waits_for_room_and_a_short_one_does_not(
     decoder = new_decoder(room=room)
     others = room.long.reserve(SHORT)
     long: list[int] = []
+    told: list[str] = []
+    job = Underway(lambda: told.append("begun"), lambda: told.append("waits"))
     path = wav(700.0, 1000)
-    waiting = decoding(lambda: long.append(len(decoder.decode(path))))
+
+    def work() -> None:
+        with job.stepping():
+            long.append(len(decoder.decode(path)))
+
+    waiting = decoding(work)
     in_line(room.long)
+    assert told == ["begun", "waits"], "how long it is shows only while it is decoded"
     assert len(decoder.decode(wav(1.0))) == 16_000
     assert long == []
     others.end()
     assert waiting.ended() is None
+    assert told == ["begun", "waits", "begun"]
     assert long == [700 * 16_000]
     assert room.long.left == 2 * SHORT

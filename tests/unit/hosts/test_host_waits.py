@@ -1,7 +1,7 @@
 """What a request waits for engines counts against one limit, however often it has to."""
 
 import asyncio
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -30,7 +30,29 @@ def test_a_job_that_waits_once_more_may_wait_no_longer_than_for_its_turn(opened_
     asyncio.run(test())
 
 
-def test_a_job_that_waits_once_more_is_queued_until_it_goes_on(opened_rig: Any) -> None:
+class Spans:
+    """Notes what a trace would be told."""
+
+    told: ClassVar[list[str]] = []
+
+    def __init__(self, deployment: str) -> None:
+        self.told.append("queue")
+
+    def taken(self) -> None:
+        self.told.append("taken")
+
+    def waits(self) -> None:
+        self.told.append("waits")
+
+    def ended(self) -> None:
+        self.told.append("ended")
+
+
+def test_a_job_that_waits_once_more_is_queued_until_it_goes_on(
+    opened_rig: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("soundalike.runtime.jobs.JobSpans", Spans)
+
     async def test() -> None:
         async with opened_rig(queue_timeout=60) as rig:
             job = asyncio.create_task(rig.run())
@@ -46,18 +68,20 @@ def test_a_job_that_waits_once_more_is_queued_until_it_goes_on(opened_rig: Any) 
             link.say(Frame("item", number, payload=b"sound"))
             link.say(Frame("done", number))
             assert [frame.payload for frame in await job] == [b"sound"]
+            assert Spans.told[:5] == ["queue", "taken", "waits", "taken", "ended"]
 
     asyncio.run(test())
 
 
 def test_what_a_request_has_waited_is_taken_off_what_it_still_may(opened_rig: Any) -> None:
     async def test() -> None:
-        async with opened_rig(queue_timeout=60) as rig:
-            request = Observation("POST", "/v1/audio/speech", waited=60)
+        async with opened_rig(queue_timeout=3600) as rig:
+            request = Observation("POST", "/v1/audio/speech", waited=3600)
             current.set(request)
-            with pytest.raises(OverloadedError, match="waited too long"):
-                await rig.run()
-            assert request.waited >= 60
+            async with asyncio.timeout(60):
+                with pytest.raises(OverloadedError, match="waited too long"):
+                    await rig.run()
+            assert request.waited >= 3600
 
     asyncio.run(test())
 

@@ -21,6 +21,9 @@ T = TypeVar("T")
 WATCHFUL = 0.25
 """Seconds between two looks at whether a result is still wanted."""
 
+SOON = 0.01
+"""Seconds in which a free slot has begun with a work; who waits for longer waits in line."""
+
 NEWCOMER_WORKS = 2
 """Of each job, that may go before others: the language of its first clip, if it is not given, and
 the text of it."""
@@ -29,13 +32,32 @@ NEWCOMER_LEAD = 16
 """Works that a newcomer's may go before. Not all: many short jobs must not keep a long one out."""
 
 
+class Turn(Future[T]):
+    """The result of a work, once it had its turn.
+
+    Attributes:
+        new: whether it is a newcomer's.
+        begun: set once a slot has begun with it.
+    """
+
+    def __init__(self, *, new: bool) -> None:
+        super().__init__()
+        self.new = new
+        self.begun = threading.Event()
+
+    def set_running_or_notify_cancel(self) -> bool:
+        running = super().set_running_or_notify_cancel()
+        if running:
+            self.begun.set()
+        return running
+
+
 @dataclass(order=True, frozen=True, slots=True)
 class _Work:
     rank: int
     number: int
-    new: bool = field(compare=False)
     run: Callable[[], Any] = field(compare=False)
-    future: Future[Any] = field(compare=False)
+    turn: Turn[Any] = field(compare=False)
 
 
 class Slots:
@@ -59,21 +81,21 @@ class Slots:
         """For one job."""
         return Turns(self)
 
-    def submit(self, run: Callable[[], T], *, new: bool = False) -> Future[T]:
+    def submit(self, run: Callable[[], T], *, new: bool = False) -> Turn[T]:
         """Queue a work; a newcomer's ahead of some others."""
-        future: Future[T] = Future()
+        turn = Turn[T](new=new)
         with self._changed:
             number = next(self._numbers)
             rank = number - NEWCOMER_LEAD if new else number
-            heappush(self._line, _Work(rank, number, new, run, future))
+            heappush(self._line, _Work(rank, number, run, turn))
             self._changed.notify()
-        return future
+        return turn
 
     def give_way(self) -> None:
         """Called between the steps of a work: does the newcomers' that go before it here and now,
         so that they need not wait for the rest of it. A newcomer's own gives way to nobody."""
         begun: _Work | None = getattr(self._here, "work", None)
-        if begun is None or begun.new:
+        if begun is None or begun.turn.new:
             return
         while self._do(self._next_newcomer(before=begun)):
             pass
@@ -89,7 +111,7 @@ class Slots:
     def _next_newcomer(self, before: _Work) -> _Work | None:
         with self._changed:
             first = self._line[0] if self._line else None
-            return heappop(self._line) if first and first.new and first < before else None
+            return heappop(self._line) if first and first.turn.new and first < before else None
 
     def _next(self) -> _Work | None:
         with self._changed:
@@ -106,11 +128,11 @@ class Slots:
             return False
         before = getattr(self._here, "work", None)
         self._here.work = work
-        if work.future.set_running_or_notify_cancel():
+        if work.turn.set_running_or_notify_cancel():
             try:
-                work.future.set_result(work.run())
+                work.turn.set_result(work.run())
             except BaseException as error:  # it belongs to whoever waits for the result
-                work.future.set_exception(error)
+                work.turn.set_exception(error)
         self._here.work = before
         # It holds a recording, and an error holds this frame. Nor may a caller hold it, since the
         # next work may be long in coming.
@@ -120,6 +142,9 @@ class Slots:
 
 class Turns:
     """The works of one job, the one that is under way where this is made. For one thread.
+
+    While a newcomer's work has no slot, its job waits for its turn (`Underway.wait`). Later works
+    wait as a part of it: what others get meanwhile is their share.
 
     Where nobody wants the job any more, its works that are queued are dropped, the wait for those
     that are being done ends with `AbandonedError`, and these end by themselves with their step.
@@ -138,7 +163,7 @@ class Turns:
         """The result of each work. Works are taken from `works` ahead of the results that are
         asked for, enough to keep every slot busy. Those not begun are cancelled with the iterator.
         """
-        begun: deque[Future[T]] = deque()
+        begun: deque[Turn[T]] = deque()
         try:
             for work in works:
                 begun.append(self._submit(work))
@@ -147,21 +172,29 @@ class Turns:
             while begun:
                 yield self._result(begun.popleft())
         finally:
-            for future in begun:
-                future.cancel()
+            for turn in begun:
+                turn.cancel()
 
-    def _result(self, future: Future[T]) -> T:
+    def _result(self, turn: Turn[T]) -> T:
         try:
-            while not wait((future,), WATCHFUL).done:
-                if future.running():
+            if turn.new and not turn.begun.wait(SOON):
+                self._wait_in_line(turn)
+            while not wait((turn,), WATCHFUL).done:
+                if turn.running():
                     self._underway.check()
                 else:  # to wait for one's turn is not to be stuck
                     self._underway.come_forward()
-            return future.result()
+            return turn.result()
         finally:
-            future.cancel()
-            del future  # else its error would hold itself by way of this frame, and the recording
+            turn.cancel()
+            del turn  # else its error would hold itself by way of this frame, and the recording
 
-    def _submit(self, run: Callable[[], T]) -> Future[T]:
+    def _wait_in_line(self, turn: Turn[T]) -> None:
+        self._underway.wait()
+        while not turn.begun.wait(WATCHFUL):
+            self._underway.come_forward()
+        self._underway.begin()
+
+    def _submit(self, run: Callable[[], T]) -> Turn[T]:
         self._begun += 1
         return self._slots.submit(run, new=self._begun <= NEWCOMER_WORKS)
