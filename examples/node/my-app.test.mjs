@@ -5,15 +5,17 @@ import OpenAI from "openai";
 import { captions, narrate, transcribe } from "./my-app.mjs";
 import { Scope, startServer } from "./soundalike.mjs";
 
+// Outside of the tests, so that they do not begin without a server.
+const server = await startServer();
+after(() => server.stop());
+
 describe("my app", () => {
-  let server, soundalike, client, recording;
+  let soundalike, client, recording;
 
   before(async () => {
-    server = await startServer();
     const speaker = new OpenAI({ baseURL: `${server.url}/v1`, apiKey: "sk-test" });
     recording = await narrate(speaker, "Something to upload.");
   });
-  after(() => server.stop());
 
   beforeEach(() => {
     soundalike = new Scope(server.url);

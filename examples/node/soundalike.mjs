@@ -1,7 +1,7 @@
 // soundalike from Node: a server for a test file, a scope for each test. Copy it into your project;
-// it needs Node 20 and `pip install soundalike`, or the URL of a running server in SOUNDALIKE_URL.
+// it needs Node 20 and soundalike (`pip install soundalike`): on PATH, where SOUNDALIKE_COMMAND says,
+// or running at the URL in SOUNDALIKE_URL.
 import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { randomUUID } from "node:crypto";
 import { createInterface } from "node:readline";
 
@@ -10,13 +10,16 @@ export async function startServer(command = process.env.SOUNDALIKE_COMMAND ?? "s
   if (process.env.SOUNDALIKE_URL) return { url: process.env.SOUNDALIKE_URL, stop: async () => {} };
   const flags = ["serve", "--engine", "stub", "--host", "127.0.0.1", "--port", "0", "--log-level", "warning"];
   const child = spawn(command, flags, { stdio: ["ignore", "pipe", "inherit"] });
-  const exited = once(child, "exit");
+  const exited = new Promise((resolve) => child.once("exit", resolve));
   const stop = async () => {
     child.kill();
     await exited;
   };
   const url = await new Promise((resolve, reject) => {
-    child.once("error", reject);
+    child.once("error", ({ code }) => reject(new Error(
+      `cannot start ${command} (${code}): pip install soundalike and have it on PATH, ` +
+        "say where it lies by SOUNDALIKE_COMMAND, or name a running server by SOUNDALIKE_URL",
+    )));
     child.once("exit", () => reject(new Error(`${command} ended before it was ready`)));
     createInterface({ input: child.stdout }).on("line", (line) => {
       const found = line.match(/(http:\/\/\S+)\/v1/);
@@ -28,7 +31,9 @@ export async function startServer(command = process.env.SOUNDALIKE_COMMAND ?? "s
 
 /** What one test prepares, and what it was asked. */
 export class Scope {
-  constructor(serverUrl, name = randomUUID()) {
+  /** `headers`: what a server with keys or a token asks for, such as `{ authorization: "Bearer ..." }`. */
+  constructor(serverUrl, name = randomUUID(), headers = {}) {
+    this.headers = headers;
     this.name = name;
     this.root = `${serverUrl}/s/${name}`;
     this.server = serverUrl;
@@ -56,13 +61,13 @@ export class Scope {
   }
 
   async close() {
-    await fetch(`${this.server}/_soundalike/scopes/${this.name}`, { method: "DELETE" });
+    await fetch(`${this.server}/_soundalike/scopes/${this.name}`, { method: "DELETE", headers: this.headers });
   }
 
   async #call(method, path, body) {
     const response = await fetch(`${this.root}/_soundalike/${path}`, {
       method,
-      headers: body && { "content-type": "application/json" },
+      headers: { "content-type": "application/json", ...this.headers },
       body: body && JSON.stringify(body),
     });
     const answer = await response.json();

@@ -35,11 +35,11 @@ from soundalike.settings import Settings
 from soundalike.store.voices import Recordings
 from soundalike.telemetry.metrics import Metrics
 from soundalike.telemetry.middleware import Observer, is_probe
+from soundalike.telemetry.traces import can_send_traces
 from soundalike.temporary import UPLOADS, own_folder
 
 TRACES: TelemetryConfig = {
     "tracing": True,
-    "auto_configure": True,  # where OTEL_EXPORTER_OTLP_ENDPOINT names who takes them
     "operation_spans": False,
     "metrics": False,  # Prometheus has them
     "logs": False,  # they would carry messages of exceptions
@@ -74,7 +74,7 @@ def create_app(
         docs_url=None,  # their pages would load scripts from elsewhere
         redoc_url=None,
         redirect_slashes=False,  # another path is a 404 in the envelope, not an empty 307
-        telemetry=TRACES,
+        telemetry={**TRACES, "auto_configure": can_send_traces()},
     )
     app.openapi = _document  # type: ignore[method-assign]
     app.state.metrics = Metrics(running, served.listing)

@@ -15,8 +15,9 @@ from typing import Any, Literal
 
 from soundalike.probes import ProbeError, ask
 from soundalike.store.catalog import WheelSource
-from soundalike.store.errors import ModelMissingError
+from soundalike.store.errors import ModelMissingError, NoFolderError, StoreError
 from soundalike.store.folder import ModelStore, StoredModel
+from soundalike.store.reading import exists
 from soundalike.store.record import verify
 from soundalike.store.wheels import are_installed
 
@@ -30,7 +31,7 @@ _SPARE_BYTES = 500_000_000
 class Finding:
     """One thing looked at. `remedy` is a command, or a step, that mends what is not ok.
 
-    An `essential` finding that is `missing` means that the main job cannot run.
+    An `essential` finding that is `missing`, or unfit, means that the main job cannot run.
     """
 
     topic: str
@@ -70,6 +71,7 @@ def diagnose(
         options: those that a Whisper is opened with.
         probe_timeout: seconds after which a library is taken to hang.
     """
+    needs_weights = transcription_engine == "whisper"
 
     def probe(name: str, *arguments: str) -> Any:
         return ask(name, *arguments, timeout=probe_timeout)
@@ -81,10 +83,14 @@ def diagnose(
                 transcription_engine, lambda: probe("transcription", transcription_engine)
             )
         ],
-        lambda: list(_weights(store, model, needed=transcription_engine == "whisper")),
-        lambda: [_devices(lambda: probe("plan", str(store.folder / model), json.dumps(options)))],
+        lambda: list(_weights(store, model, needed=needs_weights)),
+        lambda: (
+            [_devices(lambda: probe("plan", str(store.folder / model), json.dumps(options)))]
+            if needs_weights
+            else []
+        ),
         lambda: [_codecs(lambda: probe("encoders"))],
-        lambda: [_folder(store)],
+        lambda: [_folder(store, model, needed=needs_weights)],
         lambda: [_disk(store, model)],
     ]
     with ThreadPoolExecutor(max_workers=len(checks)) as pool:
@@ -112,43 +118,70 @@ def _transcription(engine: str, ask_engine: Callable[[], dict[str, str]]) -> Fin
 
 def _broken(direction: Literal["speech", "transcription"], engine: str, fault: str) -> Finding:
     usual, packages = _USUAL[direction]
-    remedy = (
-        f"pip install --force-reinstall {packages}"
-        if engine == usual
-        else f"choose an installed engine: soundalike serve --{direction}-engine {usual}"
-    )
-    return Finding(f"{direction} engine", "missing", f"{engine} {fault}", remedy, essential=True)
+    found, _, remedy = fault.partition("; to mend it: ")
+    if not remedy and engine == usual:
+        remedy = f"pip install --force-reinstall {packages}"
+    elif not remedy:
+        remedy = f"choose an installed engine: soundalike serve --{direction}-engine {usual}"
+    return Finding(f"{direction} engine", "missing", f"{engine} {found}", remedy, essential=True)
 
 
 def _weights(store: ModelStore, model: str, *, needed: bool) -> Iterator[Finding]:
-    """The model that is asked for, then every other one in the store."""
+    """The model that is asked for, then every other folder in the store."""
+    if not needed:
+        yield _NO_WEIGHTS
+    elif found := absent_weights(store, model):
+        yield found
+    for stored in sorted(store.models(), key=lambda stored: stored.id != model):
+        yield _present_weights(store, stored, essential=needed and stored.id == model)
+    for folder in store.unusable():
+        if not (needed and folder.id == model):
+            remedy = f"complete {folder.path}, or move it away"
+            yield Finding("weights", "warning", f"{folder.id}: {folder.flaw}", remedy)
+
+
+def absent_weights(store: ModelStore, model: str) -> Finding | None:
+    """What is to be said of a model that is not usable as it lies in the store, and what `serve`
+    will do. None where it is usable, and where there is no store, of which another finding tells.
+    """
     try:
         store.path(model)
+    except NoFolderError:
+        return None
     except ModelMissingError as error:
-        yield _absent_weights(store, model, error) if needed else _NO_WEIGHTS
-    for found in sorted(store.models(), key=lambda found: found.id != model):
-        yield _present_weights(store, found, essential=needed and found.id == model)
+        return _unfit_weights(store, model, error)
+    except StoreError as error:
+        return Finding("weights", "missing", error.found, error.remedy, essential=True)
+    return None
 
 
-def _absent_weights(store: ModelStore, model: str, error: ModelMissingError) -> Finding:
-    entry = store.known.get(model)
-    sources = entry.sources if entry else ()
-    is_pulled = not (store.lacks_folder or (store.folder / model).exists())
-    if is_pulled and any(
-        isinstance(source, WheelSource) and are_installed(source) for source in sources
-    ):
-        text = f"{error.found}; serve takes it from the installed wheels"
+def _unfit_weights(store: ModelStore, model: str, error: StoreError) -> Finding:
+    """What `serve` does with a model of the catalog that is absent or damaged."""
+    can_write = os.access(_nearest_existing(store.folder), os.W_OK)
+    if model not in store.known or not store.may_fill(model) or not can_write:
+        return Finding("weights", "missing", error.found, error.remedy, essential=True)
+    wheels = (source for source in store.known[model].sources if isinstance(source, WheelSource))
+    if not any(are_installed(source) for source in wheels):
+        text = f"{error.found}; serve fetches it over the network, unless --offline"
+        return Finding("weights", "missing", text, error.remedy, essential=True)
+    text = f"{error.found}; serve takes it from the installed wheels"
+    if exists(store.folder / model):
         return Finding("weights", "warning", text, error.remedy, essential=True)
-    return Finding("weights", "missing", error.found, error.remedy, essential=True)
+    return Finding("weights", "ok", text, essential=True)
 
 
 def _present_weights(store: ModelStore, model: StoredModel, *, essential: bool) -> Finding:
     if model.entry is None:
         text = f"{model.id} is whole; its hashes are not known, as it is not the catalog's"
         return Finding("weights", "ok", text, essential=essential)
-    if problems := verify(model.entry, model.path):
-        text = f"{model.id}: {'; '.join(problems)}"
-        return Finding("weights", "missing", text, store.remedy(model.id), essential=essential)
+    try:
+        if problems := verify(model.entry, model.path):
+            raise ModelMissingError(f"{model.id}: {'; '.join(problems)}", store.remedy(model.id))
+    except StoreError as error:
+        if essential and isinstance(error, ModelMissingError):
+            return _unfit_weights(store, model.id, error)
+        status: Status = "missing" if essential else "warning"
+        return Finding("weights", status, error.found, error.remedy, essential=essential)
     size = f"{len(model.entry.files)} files, {model.entry.bytes / 1e6:.0f} MB"
     text = f"{model.id}: {size}, every sha256 right"
     return Finding("weights", "ok", text, essential=essential)
@@ -159,9 +192,17 @@ def _devices(ask_plan: Callable[[], dict[str, Any]]) -> Finding:
         found = ask_plan()
     except ProbeError as error:
         return Finding("devices", "warning", f"it could not be told how Whisper runs: {error}")
+    device, compute_type, usable = found["device"], found["compute_type"], found["number_types"]
+    if device == "cuda" and not found["gpus"]:
+        text = "there is no CUDA device that CTranslate2 can use"
+        return Finding("devices", "missing", text, "choose --device cpu, or auto", essential=True)
+    if compute_type not in ("default", *usable):
+        text = f"CTranslate2 cannot compute in {compute_type} on {device}"
+        remedy = f"choose --compute-type auto, or one of {', '.join(usable)}"
+        return Finding("devices", "missing", text, remedy, essential=True)
     there_is = f"{_counted(found['cores'], 'CPU core')}, {_counted(found['gpus'], 'CUDA device')}"
     slots = f"{_counted(found['slots'], 'slot')} of {_counted(found['threads'], 'thread')}"
-    text = f"{there_is}; Whisper runs in {slots}, {found['compute_type']} on {found['device']}"
+    text = f"{there_is}; Whisper runs in {slots}, {compute_type} on {device}"
     return Finding("devices", "ok", text)
 
 
@@ -183,20 +224,22 @@ def _codecs(ask_av: Callable[[], dict[str, bool]]) -> Finding:
     return Finding("codecs", "ok", f"PyAV encodes with {', '.join(encoders)}", essential=True)
 
 
-def _folder(store: ModelStore) -> Finding:
+def _folder(store: ModelStore, model: str, *, needed: bool) -> Finding:
+    try:
+        store.check_folder(model)
+    except NoFolderError as error:
+        status: Status = "missing" if needed else "warning"
+        return Finding("store", status, error.found, error.remedy, essential=needed)
+    except StoreError as error:
+        return Finding("store", "missing", error.found, error.remedy)
     there = _nearest_existing(store.folder)
     elsewhere = "set SOUNDALIKE_MODELS to a folder that you can read and write"
-    if not there.is_dir():
-        return Finding("store", "missing", f"{there} is not a folder", elsewhere)
     if not os.access(there, os.R_OK | os.X_OK):
         return Finding("store", "missing", f"{there} cannot be read", elsewhere)
     if not os.access(there, os.W_OK):
         text = f"{there} cannot be written: what it holds is served, nothing can be pulled"
         return Finding("store", "warning", text, elsewhere)
-    if store.lacks_folder:
-        text = f"there is no folder {store.folder}; `soundalike pull` makes it, `serve` does not"
-        return Finding("store", "warning", text, "check --models, or SOUNDALIKE_MODELS")
-    state = "can be written" if store.folder.exists() else "is made by the first pull"
+    state = "can be written" if there == store.folder.absolute() else "is made by the first pull"
     return Finding("store", "ok", f"{store.folder} {state}")
 
 
@@ -214,4 +257,6 @@ def _disk(store: ModelStore, model: str) -> Finding:
 
 
 def _nearest_existing(path: Path) -> Path:
-    return next(folder for folder in (path.absolute(), *path.absolute().parents) if folder.exists())
+    """The path, or the nearest folder above it of which this user can tell that it is there."""
+    folders = (path.absolute(), *path.absolute().parents)
+    return next(folder for folder in folders if os.access(folder, os.F_OK))

@@ -72,7 +72,7 @@ def transcription(engine: str) -> dict[str, str]:
 
 
 def plan(weights: str, options: str) -> dict[str, Any]:
-    """What there is for Whisper and how it would run on that.
+    """What there is for Whisper, how it would run on that, and the number types of that device.
 
     Args:
         weights: the folder of its weights, which need not exist.
@@ -84,7 +84,13 @@ def plan(weights: str, options: str) -> dict[str, Any]:
 
     machine = this_machine()
     config = EngineConfig("whisper", Path(weights), json.loads(options))
-    return {"cores": machine.cores, "gpus": machine.gpus, **asdict(plan_for(config))}
+    planned = plan_for(config)
+    return {
+        "cores": machine.cores,
+        "gpus": machine.gpus,
+        **asdict(planned),
+        "number_types": sorted(machine.number_types.get(planned.device, ())),
+    }
 
 
 def encoders() -> dict[str, bool]:
@@ -107,7 +113,12 @@ _PROBES: dict[str, Callable[..., Any]] = {
 
 
 def main(probe: str, *arguments: str) -> None:
-    answer = json.dumps(_PROBES[probe](*arguments))
+    try:
+        answer = json.dumps(_PROBES[probe](*arguments))
+    except Exception as error:
+        if type(error).__module__.startswith("soundalike."):  # its text is written for people
+            sys.exit(str(error))
+        raise
     sys.stdout.write(f"{answer}\n")
 
 

@@ -18,6 +18,20 @@ from soundalike.store.location import default_folder
 
 ENV_PREFIX = "SOUNDALIKE_"
 
+ComputeType = Literal[
+    "auto",
+    "default",
+    "int8",
+    "int8_float32",
+    "int8_float16",
+    "int8_bfloat16",
+    "int16",
+    "float16",
+    "bfloat16",
+    "float32",
+]
+"""As CTranslate2 names them (its `ComputeType`)."""
+
 SECRETS = frozenset({"api_keys", "control_token"})
 """Settings without a flag: every user of a machine can read how a process was called."""
 
@@ -58,8 +72,15 @@ class Settings(BaseSettings):
     engine: str | None = Field(
         None, description="One engine for both directions, such as `stub`; wins over the two below."
     )
-    speech_engine: str = Field("pyttsx3", description="Engine that speaks.")
-    transcription_engine: str = Field("whisper", description="Engine that transcribes.")
+    speech_engine: str = Field(
+        "pyttsx3",
+        description="Engine that speaks: `pyttsx3`, `stub`, or one that another package brings.",
+    )
+    transcription_engine: str = Field(
+        "whisper",
+        description="Engine that transcribes: `whisper`, `stub`, or one that another package "
+        "brings.",
+    )
     whisper_model: str = Field(
         "whisper-base", description="Model of the store that answers for OpenAI's model ids."
     )
@@ -67,8 +88,10 @@ class Settings(BaseSettings):
         "auto", description="Language that is spoken (ISO 639-1), or `auto` to detect it."
     )
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="Where Whisper runs.")
-    compute_type: str = Field(
-        "auto", description="Number type of Whisper's weights, as CTranslate2 names it."
+    compute_type: ComputeType = Field(
+        "auto",
+        description="Number type of Whisper's weights: by `auto` the fastest that costs no words, "
+        "by `default` that of their file.",
     )
     transcription_slots: int = Field(
         0,
@@ -129,7 +152,7 @@ class Settings(BaseSettings):
     control_token: str | None = Field(
         None,
         description="Token for the control plane (header `X-Soundalike-Token`); without one it "
-        "is open on loopback and closed elsewhere.",
+        "is open on loopback, to holders of a key where keys are set, and closed elsewhere.",
     )
     seed: int | None = Field(
         None, description="Seed of request ids, times and chances of the fixture; unset is random."
@@ -171,7 +194,7 @@ class Settings(BaseSettings):
             if origin not in ("*", "null") and not re.fullmatch(
                 r"[a-z][a-z0-9+.-]*://[^/?#]+", origin
             ):
-                raise ValueError("Input should be origins such as https://app.example")
+                raise ValueError("takes origins such as https://app.example")
         return origins
 
     @model_validator(mode="after")

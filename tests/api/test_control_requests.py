@@ -243,6 +243,17 @@ def test_too_many_are_told_with_the_first_of_them(asked: Any) -> None:
     )
 
 
+def test_those_beyond_the_first_are_counted(control: Any) -> None:
+    for _ in range(5):
+        control.speak()
+    told = control("POST", "/verify", json={"count": 2}).json()
+    assert [each["number"] for each in told["nearest"]] == [1, 2, 3]
+    said, *lines = told["error"]["message"].splitlines()
+    assert said == "Requests: 5 of 5, expected exactly 2."
+    assert [line.endswith(": matches") for line in lines[:3]] == [True] * 3
+    assert lines[3:] == ["  and 2 more"]
+
+
 def test_none_at_all_are_told(control: Any) -> None:
     told = control("POST", "/verify", json={}).json()
     assert told["error"]["message"] == "Requests: 0 of 0, expected at least 1."
@@ -263,6 +274,23 @@ def test_a_wrong_expectation_is_refused(control: Any, body: Any, param: str | No
     answer = control("POST", "/verify", json=body)
     assert answer.status_code == 400
     assert answer.json()["error"]["param"] == param
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        ("limit=0", "'limit' takes a whole number of at least 1, not '0'."),
+        ("modle=x", "There is no condition 'modle'; did you mean 'model'?"),
+        ("seconds=x", "'seconds' takes a number or a list, not 'x'."),
+        ("seconds=3,1", "'seconds' takes a number or a list, not ('3', '1'): the least is more "),
+        ("endpoint=speec", "'endpoint' takes 'speech', 'transcriptions', 'translations', "),
+    ],
+)
+def test_a_wrong_query_is_told_in_a_sentence(control: Any, query: str, message: str) -> None:
+    answer = control("GET", f"/requests?{query}")
+    assert answer.status_code == 400
+    assert answer.json()["error"]["message"].startswith(message)
+    assert answer.json()["error"]["param"] == query.partition("=")[0]
 
 
 def test_near_misses_are_told_with_what_kept_them_from_matching(

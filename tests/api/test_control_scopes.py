@@ -140,9 +140,30 @@ def test_a_token_is_needed_where_others_can_come(
     assert client.get("/v1/models").status_code == 200
 
 
-def test_no_api_key_is_needed(open_api: Any) -> None:
-    client = open_api(api_keys=("sk-good",))
-    assert client.get("/_soundalike/scopes", headers={"authorization": ""}).status_code == 200
+@pytest.mark.parametrize(
+    ("settings", "key", "token", "status"),
+    [
+        ({"api_keys": "sk-good"}, "", "", 401),
+        ({"api_keys": "sk-good"}, "Bearer sk-goo", "", 401),
+        ({"api_keys": "sk-good"}, "", "sk-good", 401),
+        ({"api_keys": "sk-good"}, "Bearer sk-good", "", 200),
+        ({"api_keys": "sk-good", "host": "0.0.0.0"}, "Bearer sk-good", "", 403),
+        ({"api_keys": "sk-good", "control_token": "s3cret"}, "", "s3cret", 200),
+        ({"api_keys": "sk-good", "control_token": "s3cret"}, "Bearer sk-good", "", 401),
+        ({}, "", "", 200),
+    ],
+)
+def test_without_a_token_the_keys_of_the_server_count(
+    open_api: Any, settings: dict[str, Any], key: str, token: str, status: int
+) -> None:
+    client = open_api(**settings)
+    client.headers = {"authorization": key, "x-soundalike-token": token}
+    assert client.get("/_soundalike/requests").status_code == status
+    assert client.get("/s/another/_soundalike/requests").status_code == status
+    added = client.post("/_soundalike/faults", json=FAULT)
+    assert added.status_code == (201 if status == 200 else status)
+    if status == 401 and "control_token" not in settings:
+        assert added.json() == client.get("/v1/models").json()  # the API's own refusal
 
 
 def test_the_pages_of_other_sites_may_not_ask(control: Any) -> None:

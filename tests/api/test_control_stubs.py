@@ -2,13 +2,15 @@
 
 import base64
 import gc
+import uuid
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from soundalike.errors import ContentTooLargeError
+from soundalike.errors import ContentTooLargeError, OverloadedError, ServerError
 from soundalike.fixture.journal import Bodies
+from soundalike.runtime.local import LocalRuntime
 
 HELLO = {"endpoint": "transcriptions", "answers": [{"text": "hello world"}]}
 
@@ -41,6 +43,42 @@ def test_a_stub_answers_the_requests_that_it_matches(
     assert control.transcribe(second_of_silence, "hi.mp3").json()["text"] == ""
     (state,) = control("GET", "/stubs").json()["stubs"]
     assert state["uses"] == 1
+
+
+@pytest.mark.parametrize("condition", [{}, {"seconds": 1}])
+@pytest.mark.parametrize("failure", [OverloadedError("No room."), ServerError("The host died.")])
+def test_an_upload_that_cannot_be_looked_into_is_answered_so(
+    control: Any,
+    second_of_silence: bytes,
+    condition: dict[str, Any],
+    failure: ServerError,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Not by the engine, as if the stub did not match, and not as a file that is no audio."""
+
+    unknown = second_of_silence[:-16] + uuid.uuid4().bytes  # known ones are looked into once
+
+    async def fail(*_: object) -> None:
+        raise failure
+
+    control("POST", "/stubs", json=HELLO | {"match": condition})
+    with monkeypatch.context() as failing:
+        failing.setattr(LocalRuntime, "inspect", fail)
+        refused = control.transcribe(unknown)
+    assert refused.status_code == failure.status
+    assert refused.json()["error"]["message"] == failure.message
+    (noted,) = control("GET", "/requests").json()["requests"]
+    assert (noted["status"], noted["error"]) == (failure.status, failure.message)
+    assert control.transcribe(unknown).json()["text"] == "hello world"
+
+
+def test_a_long_name_is_told_by_its_ends(control: Any) -> None:
+    long = "x" * 60_000
+    for stub in (HELLO | {long: 1}, HELLO | {"match": {"headers": {long: 1}}}):
+        refused = control("POST", "/stubs", json=stub)
+        assert refused.status_code == 400
+        assert len(refused.content) < 1500
+        assert "…" in refused.json()["error"]["param"]
 
 
 def test_several_stubs_come_in_one_list(control: Any, second_of_silence: bytes) -> None:
@@ -151,6 +189,41 @@ def test_what_is_wrong_is_refused_and_changes_nothing(
     assert error["param"] == (param or None)
     assert "/etc" not in error["message"]
     assert control("GET", "/stubs").json() == {"stubs": []}
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (HELLO | {"answers": []}, "'answers' takes a list of at least 1, not []."),
+        (
+            HELLO | {"answers": [{"txt": "a"}]},
+            "'answers.0' has no field 'txt'; did you mean 'text'? It has: audio_base64, lang",
+        ),
+        (
+            HELLO | {"answers": [{"segments": [{"txt": "a"}]}]},
+            "'answers.0.segments.0' has no field 'txt'; did you mean 'text'? It has: end, ",
+        ),
+        (
+            [HELLO, HELLO | {"match": {"modle": "x"}}],
+            "'1.match' has no condition 'modle'; did you mean 'model'? It has: audio_sha256, ",
+        ),
+        (HELLO | {"tmes": 1}, "The body has no field 'tmes'; did you mean 'times'? It has: "),
+        (
+            HELLO | {"answers": [{"text": "a", "words": []}]},
+            "'answers.0' is wrong: an answer is one of text, segments, words or audio_base64.",
+        ),
+        (HELLO | {"match": {"seconds": "x"}}, "'match.seconds' takes a number or a list, not 'x'."),
+        (
+            {"answers": [{"text": "a"}]},
+            "'endpoint' is missing; it takes 'speech', 'transcriptions' or 'translations'.",
+        ),
+        ("hello", "The body takes a JSON object, not 'hello'."),
+        (None, "Send JSON, with the header content-type: application/json."),
+    ],
+)
+def test_what_is_wrong_is_told_in_a_sentence(control: Any, body: Any, message: str) -> None:
+    answer = control("POST", "/stubs", json=body)
+    assert answer.json()["error"]["message"].startswith(message)
 
 
 def test_only_json_is_a_body(control: Any) -> None:

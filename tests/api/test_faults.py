@@ -20,7 +20,9 @@ from soundalike.fixture.exchange import Exchange
 from soundalike.fixture.faults import fault
 from soundalike.fixture.faults.corrupt_audio import CorruptAudio
 from soundalike.fixture.faults.garbage import Garbage
+from soundalike.fixture.faults.sse import STREAM
 from soundalike.fixture.scopes import Scope
+from soundalike.observation import Observation
 from soundalike.serving import server_options
 from soundalike.settings import Settings
 
@@ -90,6 +92,30 @@ def quiet(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     yield
     warned = [r for r in caplog.records if r.levelno >= logging.WARNING]
     assert [r.getMessage() for r in warned] == []
+
+
+LoggedLike = Callable[[Exchange], bool]
+
+
+@pytest.fixture
+def logged_like(caplog: pytest.LogCaptureFixture) -> LoggedLike:
+    """Whether the last line of the access log says the same of a request as the journal."""
+    caplog.set_level(logging.INFO, "soundalike.access")
+
+    def is_same(exchange: Exchange) -> bool:
+        record = [each for each in caplog.records if each.name == "soundalike.access"][-1]
+        seen: Observation = record.observation  # type: ignore[attr-defined]
+        assert f" {exchange.status or 'unanswered'} " in record.getMessage()
+        assert record.getMessage().endswith(", broken off") == (not exchange.complete)
+        assert (seen.first_byte is None) == (exchange.first_byte is None)
+        return (seen.request_id, seen.status, seen.size, seen.complete) == (
+            exchange.id,
+            exchange.status,
+            exchange.response_bytes,
+            exchange.complete,
+        )
+
+    return is_same
 
 
 @dataclass
@@ -193,7 +219,9 @@ def audio(served: Served) -> bytes:
         ("garbage", "closed", Garbage().data()),
     ],
 )
-def test_no_answer_at_all(served: Served, kind: str, end: str, data: bytes) -> None:
+def test_no_answer_at_all(
+    served: Served, logged_like: LoggedLike, kind: str, end: str, data: bytes
+) -> None:
     scope = served.scope()
     scope.faults.add(fault(kind, {}))
     got = answer(served, request(scope))
@@ -203,6 +231,7 @@ def test_no_answer_at_all(served: Served, kind: str, end: str, data: bytes) -> N
     assert (exchange.status, exchange.complete) == (None, False)
     assert exchange.response_bytes == len(data)
     until(served.idle)
+    assert logged_like(exchange)
 
 
 def test_the_journal_knows_of_a_request_that_hangs(served: Served) -> None:
@@ -238,7 +267,12 @@ def test_a_journal_that_was_emptied_meanwhile_stays_so(served: Served) -> None:
     ],
 )
 def test_a_part_of_an_answer(
-    served: Served, models: bytes, kind: str, options: dict[str, Any], end: str
+    served: Served,
+    logged_like: LoggedLike,
+    models: bytes,
+    kind: str,
+    options: dict[str, Any],
+    end: str,
 ) -> None:
     scope = served.scope()
     active = scope.faults.add(fault(kind, options))
@@ -265,6 +299,7 @@ def test_a_part_of_an_answer(
         assert scope.bodies.read(exchange.response_sha256) == part
     assert b"x-request-id: " + exchange.response_headers["x-request-id"].encode() in got.head
     until(served.idle)
+    assert logged_like(exchange)
 
 
 def test_drops_make_a_whole_answer(served: Served, models: bytes) -> None:
@@ -364,17 +399,25 @@ def test_a_refusal_is_not_harmed(served: Served, kind: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "body"), [("bad_json", SPEECH), ("sse_error", SPEECH), ("corrupt_audio", None)]
+    ("kind", "body", "needs", "type_"),
+    [
+        ("bad_json", SPEECH, "an answer in JSON", "audio/wav"),
+        ("sse_cut", SPEECH, STREAM, "audio/wav"),
+        ("sse_error", None, STREAM, "application/json"),
+        ("corrupt_audio", None, "speech that comes as audio", "application/json"),
+    ],
 )
 def test_what_cannot_be_harmed_so_is_refused(
-    served: Served, kind: str, body: dict[str, Any] | None
+    served: Served, kind: str, body: dict[str, Any] | None, needs: str, type_: str
 ) -> None:
     scope = served.scope()
     scope.faults.add(fault(kind, {}))
     got = answer(served, request(scope, body))
     assert got.data.startswith(b"HTTP/1.1 400 ")
     message = json.loads(got.body)["error"]["message"]
-    assert message.startswith(f"The fault '{kind}' needs an answer of type")
+    assert message == (
+        f"The fault '{kind}' needs {needs}; the answer to this request is of type '{type_}'."
+    )
     assert journalled(scope).error == message
 
 

@@ -184,6 +184,31 @@ def test_hints_when_to_try_again(failed: Any) -> None:
     assert not {"retry-after", "retry-after-ms", "x-should-retry"} & set(failed(429).headers)
 
 
+@pytest.mark.parametrize(
+    ("hints", "wait"),
+    [
+        ({}, "20s"),
+        ({"retry_after_ms": 5}, "5ms"),
+        ({"retry_after": 90}, "1m30s"),
+        ({"retry_after": 1.5, "retry_after_ms": 20}, "20ms"),
+        ({"retry_after": 0}, "0s"),
+    ],
+)
+def test_the_message_has_the_client_wait_as_long_as_the_headers(
+    failed: Any, hints: dict[str, float], wait: str
+) -> None:
+    assert f" Please try again in {wait}. " in failed(429, **hints)["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("path", "named"),
+    [("/v1/models/tts-1", "tts-1"), ("/models/gpt-4o", "gpt-4o"), ("/v1/models", "requests")],
+)
+def test_a_rate_limit_names_the_model_of_the_path(open_api: Any, path: str, named: str) -> None:
+    answer = open_api().get(path, headers={"X-Soundalike-Fault": "status; status=429"})
+    assert answer.json()["error"]["message"].startswith(f"Rate limit reached for {named} in ")
+
+
 def test_parts_of_an_error_can_be_chosen(failed: Any) -> None:
     error = failed(400, message="No.", type="odd", code="why")["error"]
     assert error == {"message": "No.", "type": "odd", "param": None, "code": "why"}

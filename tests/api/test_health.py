@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from starlette.testclient import TestClient
 
 
@@ -29,6 +30,13 @@ def test_the_server_is_ready_when_its_engines_are(open_api: Any) -> None:
             for kind in ("speech", "transcription")
         ],
     }
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+def test_probes_may_ask_for_the_head_alone(open_api: Any, path: str) -> None:
+    api = open_api()
+    until(api, "ready".__eq__)
+    assert api.head(path, headers={"authorization": ""}).status_code == 200
 
 
 def test_a_server_whose_engines_left_memory_is_ready_and_answers(open_api: Any) -> None:

@@ -14,7 +14,8 @@ from typing import Any
 import click
 import pytest
 
-from soundalike.cli.serve import _listen, banner
+from soundalike.cli.banner import banner
+from soundalike.cli.serve import _listen
 from soundalike.served import served_models
 from soundalike.settings import Settings
 
@@ -168,7 +169,29 @@ def test_the_banner_says_where_the_printed_line_takes_a_key_from() -> None:
     (row,) = (line for line in lines if "API key" in line)
     assert "one of yours; the line below takes it from $OPENAI_API_KEY" in row
     (curl,) = (line for line in lines if line.startswith("  curl"))
-    assert f'curl --fail-with-body {url}/audio/speech -H "Authorization: Bearer $OPENAI_API' in curl
+    assert (
+        f'curl -sS --fail-with-body {url}/audio/speech -H "Authorization: Bearer $OPENAI_API'
+        in curl
+    )
+
+
+@pytest.mark.parametrize(
+    ("host", "token", "all_addresses", "control"),
+    [
+        ("127.0.0.1", None, False, "/_soundalike to control"),
+        ("0.0.0.0", "t", True, "/_soundalike to control, with the token"),
+        ("::", None, True, "/_soundalike closed without SOUNDALIKE_CONTROL_TOKEN"),
+        ("192.0.2.1", None, False, "/_soundalike closed without SOUNDALIKE_CONTROL_TOKEN"),
+    ],
+)
+def test_the_banner_says_who_can_reach_what(
+    host: str, token: str | None, all_addresses: bool, control: str
+) -> None:
+    settings = Settings(engine="stub", host=host, control_token=token)
+    shown = banner(settings, served_models(settings), "http://127.0.0.1:8000/v1")
+    words = " ".join(click.unstyle(shown).split())
+    assert ("Listens on all addresses of this machine" in words) is all_addresses
+    assert f"/s/NAME/v1 for each, {control} Try it:" in words
 
 
 def test_missing_weights_are_told_with_the_way_to_get_them(tmp_path: Path) -> None:
@@ -181,9 +204,10 @@ def test_missing_weights_are_told_with_the_way_to_get_them(tmp_path: Path) -> No
         text=True,
     )
     assert done.returncode == 1
+    pull = f"soundalike pull MODEL --models {tmp_path}"
     assert done.stderr.splitlines() == [
         f"Error: no model is called 'no-such-model' in {tmp_path}",
-        "  -> choose one of whisper-base, whisper-tiny.en, or put its folder there",
+        f"  -> first get whisper-base or whisper-tiny.en: {pull}",
     ]
 
 

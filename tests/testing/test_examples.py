@@ -15,19 +15,19 @@ EXAMPLES = CHECKOUT / "examples"
 NODE_MODULES = CHECKOUT / "tests" / "sdk" / "node" / "node_modules"
 
 
-def run(*command: str, cwd: Path = CHECKOUT) -> str:
+def run(*command: str, cwd: Path = CHECKOUT, succeeds: bool = True, **variables: str) -> str:
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     done = subprocess.run(
         command,
         cwd=cwd,
-        env={**os.environ, "PATH": path},
+        env={**os.environ, "PATH": path, **variables},
         capture_output=True,
         text=True,
         timeout=300,
         check=False,
     )
     output = done.stdout + done.stderr
-    assert done.returncode == 0, output
+    assert (done.returncode == 0) is succeeds, output
     return output
 
 
@@ -57,16 +57,29 @@ def test_unittest() -> None:
     assert "Ran 2 tests" in output
 
 
-def test_node(tmp_path: Path) -> None:
-    node = shutil.which("node")
-    if node is None:
+@pytest.fixture
+def node_example(tmp_path: Path) -> Path:
+    """A copy of it with what it needs."""
+    if shutil.which("node") is None:
         pytest.skip("needs Node.js")
     assert (NODE_MODULES / "openai").is_dir(), "run `make test`, which installs it"
     for path in (EXAMPLES / "node").glob("*.*"):
         shutil.copy(path, tmp_path)
     (tmp_path / "node_modules").symlink_to(NODE_MODULES)
-    output = run(node, "--test", cwd=tmp_path)
+    return tmp_path
+
+
+def test_node(node_example: Path) -> None:
+    output = run("node", "--test", cwd=node_example)
     assert "# pass 3" in output or "ℹ pass 3" in output, output
+
+
+def test_node_says_what_it_lacks(node_example: Path) -> None:
+    output = run(
+        *("node", "--test"), cwd=node_example, succeeds=False, SOUNDALIKE_COMMAND="not-here"
+    )
+    assert "Error: cannot start not-here (ENOENT): pip install soundalike" in output
+    assert "cancelled" not in output.replace("cancelled 0", "")
 
 
 @pytest.mark.parametrize(

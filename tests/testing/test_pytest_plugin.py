@@ -1,10 +1,14 @@
 """The plugin, in sessions of pytest of their own."""
 
+import importlib
+import pkgutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from soundalike import testing
 
 pytest_plugins = ["pytester"]
 
@@ -348,3 +352,11 @@ def test_a_test_that_is_run_again_begins_anew(pytester: pytest.Pytester) -> None
     result = run(pytester)
     result.assert_outcomes(passed=2, errors=1)
     result.stdout.fnmatch_lines(["- stub-1 answered nothing: *never asked for*"])
+
+
+def test_every_module_hides_from_tracebacks() -> None:
+    names = [module.name for module in pkgutil.iter_modules(testing.__path__)]
+    assert "plugin" in names
+    for name in names:
+        module = importlib.import_module(f"{testing.__name__}.{name}")
+        assert vars(module).get("__tracebackhide__") is True, name

@@ -140,10 +140,16 @@ def test_recording_and_replaying(
     assert [r.answered_by.partition(":")[0] for r in scope.requests] == ["upstream", "recording"]
     assert len(upstream.requests) == 1
     upstream.close()
-    with pytest.raises(ValueError, match="mode: "):
+    with pytest.raises(ValueError, match=r"'mode' takes 'none', .* or 'rewrite', not 'sometimes'$"):
         scope.record(tmp_path, "sometimes")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="upstream"):
         scope.record(tmp_path, upstream="nowhere")
+    with pytest.raises(ValueError, match="no option 'upsteam'; did you mean 'upstream'"):
+        scope.record(tmp_path, upsteam="nowhere")
+    with pytest.raises(ValueError, match=r"'timeout' takes a number above 0, not 0$"):
+        scope.record(tmp_path, timeout=0)
+    with pytest.raises(ValueError, match=r"'api_key' takes a text$"):
+        scope.record(tmp_path, api_key=["sk-secret"])
 
 
 def test_a_client_that_gave_up_is_seen_at_once(

@@ -135,7 +135,9 @@ def test_settings_are_those_of_the_server() -> None:
         ({"api_key": "x"}, TypeError, "no setting 'api_key'; did you mean 'api_keys'"),
         ({"port": 8000}, TypeError, "'port' cannot be chosen"),
         ({"engine": "whisper"}, ValueError, "'stub' or 'real', got 'whisper'"),
-        ({"queue": -1}, ValueError, "queue"),
+        ({"queue": -1}, ValueError, "^'queue' takes a whole number of at least 0, not -1$"),
+        ({"api_keys": ("sk-ö",)}, ValueError, "^it is wrong: API key 1 cannot be sent[^ö]*$"),
+        ({"control_token": b"\xff"}, ValueError, "^'control_token' takes a text$"),
     ],
 )
 def test_wrong_settings_are_refused(
@@ -189,6 +191,12 @@ def test_a_named_scope_is_found_again(server: Server) -> None:
     assert len(one.requests) == 1
     one.close()
     assert not server.scope("mine").requests
+
+
+def test_a_scope_is_shown_with_what_tells_it_from_others(server: Server) -> None:
+    own = server.scope("mine")
+    assert repr(own) == f"Soundalike('mine', '{server.root}/s/mine/v1')"
+    assert repr(server) == f"Server('default', '{server.root}/v1')"
 
 
 def test_a_wrong_name_is_refused(server: Server) -> None:

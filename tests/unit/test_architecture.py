@@ -21,6 +21,7 @@ ALLOWED: dict[str, set[str]] = {
     "probes": {"engines"},
     "doctor": {"probes", "store"},
     "keys": set(),
+    "schemas": set(),
     "settings": {"keys", "store"},
     "runtime": {"audio", "engines", "errors", "logs", "observation", "transcript"},
     "telemetry": {"observation", "runtime"},
@@ -31,7 +32,7 @@ ALLOWED: dict[str, set[str]] = {
     },
     "fixture": {
         *("api", "audio", "contracts", "engines", "errors", "formats", "languages", "runtime"),
-        *("settings", "transcript"),
+        *("observation", "schemas", "settings", "transcript"),
     },
     "temporary": set(),
     "app": {
@@ -39,8 +40,8 @@ ALLOWED: dict[str, set[str]] = {
     },
     "serving": {"api", "fixture", "settings"},
     "cli": {
-        *("app", "contracts", "doctor", "engines", "errors", "keys", "logs", "runtime", "served"),
-        *("serving", "settings", "store", "temporary"),
+        *("app", "contracts", "doctor", "engines", "errors", "keys", "logs", "runtime", "schemas"),
+        *("served", "serving", "settings", "store", "temporary"),
     },
     "__main__": {"cli"},
     "testing": {

@@ -119,6 +119,7 @@ def test_a_local_model_on_the_wrong_endpoint_is_a_wrong_url(model: str, wrong: s
         *("gpt-realtime", "gpt-realtime-whisper", "gpt-live-transcribe", "gpt-audio-mini"),
         *("o1", "o3-mini", "o4-mini", "text-embedding-3-small", "omni-moderation-latest"),
         *("dall-e-3", "gpt-image-1", "davinci-002", "ft:gpt-4o-mini:acme::abc", "sora-2"),
+        *("gpt-4o-2024-11-20", "gpt-4-0613", "gpt-4-1106-preview", "gpt-4o-audio-preview"),
     ],
 )
 def test_a_known_model_that_is_no_audio_model_is_a_wrong_url(model: str) -> None:
@@ -132,7 +133,11 @@ def test_a_known_model_that_is_no_audio_model_is_a_wrong_url(model: str) -> None
 
 @pytest.mark.parametrize(
     "model",
-    ["whisper-2", "gpt-4o-transcrib", "gpt-4o-tts", "tts-2", "orca", "o", "nothing", "Whisper-1"],
+    [
+        *("whisper-2", "gpt-4o-transcrib", "gpt-4o-tts", "tts-2", "orca", "o", "nothing"),
+        *("Whisper-1", "gpt-4o-mini-tss", "gpt-4o-mini-transcibe", "gpt-4o-audio", "gpt-9"),
+        *("gpt-realtime-wisper", "ft:gpt-4o-mini-tss:acme::abc", "ft:gpt-4o-mini", "text-tts"),
+    ],
 )
 def test_an_unknown_model_is_not_found(model: str) -> None:
     for look_up in (speech_contract, transcription_contract):

@@ -23,6 +23,8 @@ FILES = tuple(
     for name, content in CONTENT.items()
 )
 HUB = HubSource("someone/something", "1" * 40)
+WHEELS = WheelSource("pytest", ("pytest",), dict.fromkeys(CONTENT, ("pytest/x",)))
+"""What is installed wherever the tests are."""
 
 HEALTHY: dict[str, Any] = {
     "speech": {"voices": 13, "languages": 100},
@@ -34,6 +36,7 @@ HEALTHY: dict[str, Any] = {
         "compute_type": "int8",
         "slots": 2,
         "threads": 1,
+        "number_types": ["float32", "int8"],
     },
     "encoders": {"libmp3lame": True, "libopus": True, "aac": True, "flac": True},
 }
@@ -63,6 +66,7 @@ class Vanishing(Fine):
 class Hanging(Fine):
     def __init__(self, config): time.sleep(600)
 """
+LACKING = "import a_package_that_nobody_has"
 
 Answer = Callable[[Mapping[str, Any]], None]
 
@@ -110,8 +114,10 @@ def engines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     info.mkdir(parents=True)
     (site / "made_up_engines.py").write_text(ENGINES)
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: made-up-engines\nVersion: 1.0.0\n")
+    (site / "lacking_engines.py").write_text(LACKING)
     names = ("Fine", "Broken", "Crashing", "Quitting", "Vanishing", "Hanging")
     points = "\n".join(f"{name.lower()} = made_up_engines:{name}" for name in names)
+    points += "\nlacking = lacking_engines:Any"
     (info / "entry_points.txt").write_text(f"[soundalike.speech_engines]\n{points}\n")
     monkeypatch.setenv("PYTHONPATH", str(site))
 
@@ -205,6 +211,7 @@ def test_a_plan_that_cannot_be_made_is_no_obstacle(store: ModelStore, libraries:
 
 @pytest.mark.usefixtures("libraries")
 def test_absent_weights_that_only_the_network_has_are_missing(store: ModelStore) -> None:
+    store.folder.mkdir()
     found = examine(store)
     (finding,) = found["weights"]
     assert (finding.status, finding.remedy) == (
@@ -217,14 +224,15 @@ def test_absent_weights_that_only_the_network_has_are_missing(store: ModelStore)
 @pytest.mark.usefixtures("libraries")
 def test_a_mistyped_folder_is_told_and_not_made(tmp_path: Path) -> None:
     """Not even by `serve` out of installed wheels."""
-    wheels = WheelSource("pytest", ("pytest",), dict.fromkeys(CONTENT, ("pytest/x",)))
-    store = ModelStore(tmp_path / "typo", {"small": entry(wheels)})
+    store = ModelStore(tmp_path / "typo", {"small": entry(WHEELS)})
     found = examine(store)
-    assert found["weights"][0].status == "missing"
-    assert (found["store"][0].status, found["store"][0].remedy) == (
-        "warning",
-        "check --models, or SOUNDALIKE_MODELS",
-    )
+    assert "weights" not in found
+    (finding,) = found["store"]
+    assert (finding.status, finding.text) == ("missing", f"there is no folder {store.folder}")
+    assert finding.remedy is not None
+    assert finding.remedy.startswith("check --models, or SOUNDALIKE_MODELS; or ")
+    assert not runs(found)
+    assert runs(examine(store, transcription="stub"))
     assert not store.folder.exists()
 
 
@@ -237,15 +245,89 @@ def test_the_usual_folder_may_be_absent(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 @pytest.mark.usefixtures("libraries")
-def test_absent_weights_whose_wheels_are_installed_are_only_a_warning(tmp_path: Path) -> None:
-    wheels = WheelSource("pytest", ("pytest",), dict.fromkeys(CONTENT, ("pytest/x",)))
-    found = examine(ModelStore(tmp_path, {"small": entry(wheels)}))
+def test_absent_weights_whose_wheels_are_installed_are_no_defect(tmp_path: Path) -> None:
+    found = examine(ModelStore(tmp_path, {"small": entry(WHEELS)}))
     (finding,) = found["weights"]
-    assert (finding.status, finding.remedy) == (
-        "warning",
-        f"soundalike pull small --models {tmp_path}",
-    )
+    assert (finding.status, finding.remedy) == ("ok", None)
+    assert finding.text.endswith("serve takes it from the installed wheels")
     assert runs(found)
+
+
+@pytest.mark.usefixtures("libraries")
+@pytest.mark.parametrize("damage", [b"WEIGHTS", b"w"])
+@pytest.mark.parametrize(
+    ("source", "status", "told"),
+    [
+        (WHEELS, "warning", "serve takes it from the installed wheels"),
+        (HUB, "missing", "serve fetches it over the network, unless --offline"),
+    ],
+)
+def test_damage_is_told_with_what_serve_will_do_about_it(
+    with_weights: Path, damage: bytes, source: HubSource | WheelSource, status: str, told: str
+) -> None:
+    (with_weights / "model.bin").write_bytes(damage)
+    (with_weights / ".soundalike.json").write_text("{}")
+    found = examine(ModelStore(with_weights.parent, {"small": entry(source)}))
+    (finding,) = found["weights"]
+    assert (finding.status, runs(found)) == (status, status == "warning")
+    assert finding.text.endswith(told)
+
+
+@pytest.mark.usefixtures("libraries")
+def test_damage_to_what_soundalike_did_not_pull_is_not_for_serve_to_mend(
+    with_weights: Path,
+) -> None:
+    (with_weights / "model.bin").write_bytes(b"WEIGHTS")
+    found = examine(ModelStore(with_weights.parent, {"small": entry(WHEELS)}))
+    (finding,) = found["weights"]
+    assert (finding.status, runs(found)) == ("missing", False)
+    assert "serve" not in finding.text
+    assert str(finding.remedy).startswith("mv ")
+
+
+@pytest.mark.usefixtures("with_weights", "libraries")
+def test_folders_that_are_no_model_are_warned_of(store: ModelStore) -> None:
+    (store.folder / "mine").mkdir()
+    (store.folder / "mine" / "config.json").write_text("{}")
+    found = examine(store)
+    assert [finding.status for finding in found["weights"]] == ["ok", "warning"]
+    assert found["weights"][1].text.startswith("mine: no model.bin, no tokenizer.json")
+    assert runs(found)
+
+
+@pytest.mark.usefixtures("with_weights")
+@pytest.mark.parametrize(
+    ("chosen", "told", "remedy"),
+    [
+        (
+            {"compute_type": "float16"},
+            "CTranslate2 cannot compute in float16 on cpu",
+            "choose --compute-type auto, or one of float32, int8",
+        ),
+        (
+            {"device": "cuda", "compute_type": "float32", "number_types": []},
+            "there is no CUDA device that CTranslate2 can use",
+            "choose --device cpu, or auto",
+        ),
+    ],
+)
+def test_what_this_machine_cannot_compute_is_missing(
+    store: ModelStore, libraries: Answer, chosen: dict[str, Any], told: str, remedy: str
+) -> None:
+    libraries({"plan": HEALTHY["plan"] | chosen})
+    found = examine(store)
+    (finding,) = found["devices"]
+    assert (finding.status, finding.text, finding.remedy) == ("missing", told, remedy)
+    assert not runs(found)
+    assert "devices" not in examine(store, transcription="stub")
+
+
+@pytest.mark.usefixtures("with_weights")
+def test_the_number_type_of_the_weights_file_is_always_possible(
+    store: ModelStore, libraries: Answer
+) -> None:
+    libraries({"plan": HEALTHY["plan"] | {"compute_type": "default"}})
+    assert runs(examine(store))
 
 
 @pytest.mark.usefixtures("libraries")
@@ -275,7 +357,7 @@ def test_damage_to_a_model_that_is_not_in_use_does_not_stop_the_main_job(
         (other / name).write_bytes(b"0" * len(CONTENT[name]))
     known = {"small": entry(), "other": CatalogEntry("other", "w", "", "", (), FILES, (HUB,))}
     found = examine(ModelStore(store.folder, known))
-    assert [finding.status for finding in found["weights"]] == ["ok", "missing"]
+    assert [finding.status for finding in found["weights"]] == ["ok", "warning"]
     assert (
         found["weights"][1].remedy
         == f"mv {other} {other}.old && soundalike pull other --models {store.folder}"
@@ -305,6 +387,15 @@ def test_a_store_that_is_no_folder_is_reported(store: ModelStore) -> None:
     assert finding.status == "missing"
     assert finding.remedy is not None
     assert "SOUNDALIKE_MODELS" in finding.remedy
+
+
+@pytest.mark.usefixtures("libraries")
+def test_serve_takes_no_weights_into_a_store_that_cannot_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "access", lambda path, mode: not mode & os.W_OK)
+    found = examine(ModelStore(tmp_path, {"small": entry(WHEELS)}))
+    assert (found["weights"][0].status, runs(found)) == ("missing", False)
 
 
 @pytest.mark.usefixtures("libraries", "with_weights")
@@ -340,13 +431,24 @@ def test_an_engine_is_opened_in_a_process_of_its_own() -> None:
         ("crashing", "killed by signal 6"),
         ("quitting", "ended with status 3"),
         ("vanishing", "ended without an answer"),
-        ("absent", "no speech engine is called 'absent'"),
+        ("absent", "^no speech engine is called 'absent'"),
+        (
+            "lacking",
+            r"^the speech engine lacking lacks the package a_package_\w+; to mend it: pip install ",
+        ),
     ],
 )
 def test_an_engine_that_does_not_start_is_reported_in_one_line(engine: str, report: str) -> None:
     with pytest.raises(ProbeError, match=report) as raised:
         ask("speech", engine, timeout=60)
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.usefixtures("engines", "with_weights")
+def test_the_package_that_an_engine_lacks_is_got_with_the_engine(store: ModelStore) -> None:
+    (finding,) = examine(store, speech="lacking")["speech engine"]
+    assert finding.text.endswith("lacks the package a_package_that_nobody_has")
+    assert finding.remedy == "pip install made-up-engines"
 
 
 @pytest.mark.usefixtures("engines")

@@ -1,6 +1,7 @@
 """Which requests fail, and what the options of a fault do."""
 
 import random
+import re
 from typing import Any
 
 import pytest
@@ -163,12 +164,75 @@ def test_an_option_that_there_is_not_is_told_with_those_that_there_are() -> None
     )
 
 
+@pytest.mark.parametrize("header", ["status; status=429; status=500", "hang; x=1;x = 2"])
+def test_an_option_is_given_once(header: str) -> None:
+    kind, option = re.findall(r"\w+", header)[:2]
+    with pytest.raises(InvalidRequestError) as refused:
+        fault_of_header(header)
+    told = f"The option {option!r} of the fault {kind!r} was given twice."
+    assert (refused.value.message, refused.value.param) == (told, option)
+
+
 def test_a_condition_that_there_is_not_is_told_with_those_that_there_are() -> None:
     with pytest.raises(InvalidRequestError) as refused:
         fault("reset", {"match": {"modle": "x"}})
     assert refused.value.message.startswith(
         "The option 'match' of the fault 'reset' has no condition 'modle'; did you mean 'model'?"
     )
+
+
+def test_a_kind_that_there_is_not_is_told_with_those_that_there_are() -> None:
+    with pytest.raises(InvalidRequestError) as refused:
+        fault_of_header("statsu; status=429")
+    assert refused.value.message == (
+        "No fault is called 'statsu'; did you mean 'status'? "
+        f"There are: {', '.join(sorted(FAULTS))}."
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "told", "param"),
+    [
+        ({"\ud800": 1}, "The fault 'hang' has no option '\\ud800'. It has", "\ud800"),
+        (
+            {"match": {"\ud800": "x"}},
+            "The option 'match' of the fault 'hang' has no condition '\\ud800'. It has",
+            "match.\ud800",
+        ),
+        (
+            {"match": {"endpoint": "\ud800"}},
+            "The option 'match.endpoint' of the fault 'hang' takes 'speech',",
+            "match.endpoint",
+        ),
+    ],
+)
+def test_a_name_that_is_no_text_is_told_as_one_that_there_is_not(
+    options: dict[str, Any], told: str, param: str
+) -> None:
+    with pytest.raises(InvalidRequestError) as refused:
+        fault("hang", options)
+    assert refused.value.message.startswith(told)
+    assert refused.value.param == param
+
+
+LONG = "x" * 60_000
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        (LONG, {}),
+        ("hang", {LONG: 1}),
+        ("hang", {"times": LONG}),
+        ("hang", {"match": {LONG: 1}}),
+        ("hang", {"match": {"headers": {LONG: 1}}}),
+    ],
+)
+def test_what_is_long_is_told_by_its_ends(kind: str, options: dict[str, Any]) -> None:
+    with pytest.raises(InvalidRequestError, match="…") as refused:
+        fault(kind, options)
+    assert len(refused.value.message) < 1000
+    assert len(refused.value.param or "") < 300
 
 
 def test_every_value_that_an_option_may_have_can_be_told() -> None:

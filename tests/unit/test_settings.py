@@ -2,6 +2,7 @@
 
 import re
 import socket
+from importlib.metadata import distribution
 from pathlib import Path
 
 import click
@@ -9,8 +10,10 @@ import pytest
 from click.testing import CliRunner
 
 from soundalike.cli import main
-from soundalike.cli.options import FLAGGED, flag, read_settings
+from soundalike.cli.options import FLAGGED, flag, read_settings, strays
 from soundalike.cli.serve import _check, _listen
+from soundalike.engines.registry import GROUPS
+from soundalike.schemas import taken
 from soundalike.settings import ENV_PREFIX, SECRETS, Settings, is_loopback
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -82,13 +85,63 @@ def test_loopback_is_known(host: str) -> None:
     _check(Settings(host=host))
 
 
-def test_a_bad_value_is_one_clear_line() -> None:
-    result = CliRunner().invoke(main, ["serve", "--port", "99999"])
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("port", "99999", "takes a whole number from 0 to 65535, not '99999'"),
+        ("port", "abc", "takes a whole number from 0 to 65535, not 'abc'"),
+        ("offline", "maybe", "takes true or false, not 'maybe'"),
+        ("grace", "-1", "takes a number of at least 0, not '-1'"),
+        ("device", "gpu", "takes 'auto', 'cpu' or 'cuda', not 'gpu'"),
+        ("cors_origins", "foo", "takes origins such as https://app.example, not 'foo'"),
+    ],
+)
+def test_a_bad_value_is_one_clear_line(
+    name: str, value: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(f"{ENV_PREFIX}{name.upper()}", value)
+    result = CliRunner().invoke(main, ["serve"])
     assert result.exit_code == 2
-    assert "--port (or SOUNDALIKE_PORT): Input should be less than or equal to 65535" in (
-        result.output
-    )
-    assert "Traceback" not in result.output
+    told = f"Error: {flag(name)} (or {ENV_PREFIX}{name.upper()}) {said}"
+    assert result.output.splitlines()[-1] == told
+
+
+def test_a_number_type_that_there_is_not_is_refused_with_those_that_there_are() -> None:
+    result = CliRunner().invoke(main, ["serve", "--compute-type", "int3"])
+    assert result.exit_code == 2
+    told = result.output.splitlines()[-1]
+    assert told.startswith("Error: Invalid value for '--compute-type': 'int3' is not one of ")
+    assert "'int8_float32'" in told
+
+
+@pytest.mark.parametrize("command", [["serve", "--engine", "nope"], ["models"]])
+def test_a_variable_that_is_no_setting_is_told_of(
+    command: list[str], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("SOUNDALIKE_LOGLEVEL", "debug")
+    monkeypatch.setattr("soundalike.cli.serve._check", lambda _: None)
+    monkeypatch.setattr("soundalike.cli.serve.log_to_stderr", lambda *_, **__: None)
+    monkeypatch.setattr("soundalike.cli.serve.pull_missing", _stop)
+    result = CliRunner().invoke(main, command)
+    told = result.stderr + caplog.text
+    assert told.count("SOUNDALIKE_LOGLEVEL is no setting; did you mean SOUNDALIKE_LOG_LEVEL?") == 1
+
+
+def _stop(_: Settings) -> None:
+    raise click.ClickException("enough")
+
+
+def test_variables_of_others_are_none_of_ours() -> None:
+    environment = {
+        "SOUNDALIKE_URL": "for the examples",
+        "SOUNDALIKE_UID": "for docker compose",
+        "SOUNDALIKE_PORT_8000_TCP": "from Kubernetes",
+        "soundalike_port": "in small letters",
+        "SOUNDALIKES": "another name",
+        "SOUNDALIKE_STUB_FOLDER": "for an engine",
+    }
+    assert not list(strays(environment))
+    assert list(strays({"SOUNDALIKE_X_Y_Z": ""})) == ["SOUNDALIKE_X_Y_Z is no setting."]
 
 
 def test_small_answers_are_not_held_back() -> None:
@@ -128,11 +181,20 @@ def test_a_bad_key_is_not_told_back(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_every_setting_is_documented_with_its_default() -> None:
     page = (DOCS / "configuration.md").read_text()
     found = re.findall(r"^\| (?:`--([a-z-]+)`|none) \| `SOUNDALIKE_([A-Z_]+)` (\|.*)$", page, re.M)
+    schemas = Settings.model_json_schema()["properties"]
     rows = {variable.lower(): (option, rest) for option, variable, rest in found}
     assert set(rows) == set(Settings.model_fields)
     for name, info in Settings.model_fields.items():
         option, row = rows[name]
         assert option == (name.replace("_", "-") if name in FLAGGED else "")
         assert str(info.description) in row
+        assert f"| {taken(schemas[name])} |".replace("'", "`") in row
         if name != "models" and not isinstance(info.default, bool) and info.default:
             assert f"| `{info.default}` |" in row, row
+
+
+def test_engines_that_come_with_it_are_in_the_help() -> None:
+    own = distribution("soundalike").entry_points
+    for kind, group in GROUPS.items():
+        told = str(Settings.model_fields[f"{kind}_engine"].description)
+        assert set(re.findall("`(.*?)`", told)) == own.select(group=group).names

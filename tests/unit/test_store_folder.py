@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from soundalike.store.catalog import CatalogEntry, HubSource, ModelFile
-from soundalike.store.errors import ModelMissingError
+from soundalike.store.errors import ModelMissingError, NoFolderError
 from soundalike.store.folder import ModelStore
 from soundalike.store.location import default_folder
 
@@ -154,6 +154,7 @@ def test_a_pulled_model_that_changed_its_size_is_not_taken_for_somebody_elses(
 
 
 def test_a_missing_model_of_the_catalog_names_the_command_that_gets_it(store: ModelStore) -> None:
+    store.folder.mkdir()
     with pytest.raises(ModelMissingError) as raised:
         store.path("known")
     assert raised.value.remedy == f"soundalike pull known --models {store.folder}"
@@ -176,11 +177,84 @@ def test_foreign_files_under_a_name_of_the_catalog_are_moved_aside_by_the_remedy
     assert raised.value.remedy == f"mv '{folder}' '{folder}.old' && {pull}"
 
 
-def test_an_unknown_model_is_answered_with_what_there_is(store: ModelStore) -> None:
-    drop_in(store.folder / "mine", weights())
-    with pytest.raises(ModelMissingError, match=r"choose one of mine, known, or") as raised:
+@pytest.mark.parametrize(
+    ("there", "remedy"),
+    [
+        ((), "first get known: {pull}"),
+        (("mine",), "choose what is there (mine), or first get known: {pull}"),
+        (("known", "mine"), "choose what is there (known, mine)"),
+    ],
+)
+def test_an_unknown_model_is_answered_with_what_there_is_and_what_there_can_be(
+    store: ModelStore, there: tuple[str, ...], remedy: str
+) -> None:
+    store.folder.mkdir()
+    for name in there:
+        drop_in(store.folder / name, weights())
+    with pytest.raises(ModelMissingError) as raised:
         store.path("nobodys")
-    assert "\n" not in str(raised.value)
+    assert raised.value.found == f"no model is called 'nobodys' in {store.folder}"
+    pull = f"soundalike pull known --models {store.folder}"
+    assert raised.value.remedy == remedy.format(pull=pull)
+
+
+def test_a_folder_dropped_in_that_is_not_whole_is_not_said_to_be_absent(store: ModelStore) -> None:
+    folder = drop_in(store.folder / "mine", weights()[:-1])
+    text = f"^{folder} is no whole model: model.bin is incomplete; "
+    with pytest.raises(ModelMissingError, match=text):
+        store.path("mine")
+
+
+def test_folders_that_are_no_model_are_told_with_what_they_lack(store: ModelStore) -> None:
+    drop_in(store.folder / "good", weights())
+    drop_in(store.folder / "cut", weights()[:-1])
+    drop_in(store.folder / "translator", weights("TransformerSpec"))
+    (drop_in(store.folder / "blind", weights()) / "tokenizer.json").unlink()
+    (store.folder / "known").mkdir()
+    (store.folder / "known" / ".soundalike.json").write_text("{}")
+    (store.folder / "known" / "model.bin").write_bytes(b"123")
+    (store.folder / "empty").mkdir()
+    (store.folder / ".partial-known").mkdir()
+    (store.folder / "README.md").write_text("Models")
+    assert {folder.id: folder.flaw for folder in store.unusable()} == {
+        "blind": "no tokenizer.json",
+        "cut": "model.bin is incomplete",
+        "empty": "no model.bin, no config.json, no tokenizer.json, "
+        "no vocabulary.json or vocabulary.txt",
+        "known": "model.bin has 3 bytes instead of 4; config.json is missing",
+        "translator": "model.bin is no Whisper of CTranslate2",
+    }
+
+
+@pytest.mark.parametrize("model_id", ["known", "nobodys"])
+def test_a_chosen_folder_that_is_not_there_is_to_be_checked_before_anything_is_pulled(
+    store: ModelStore, model_id: str
+) -> None:
+    with pytest.raises(NoFolderError) as raised:
+        store.path(model_id)
+    assert raised.value.found == f"there is no folder {store.folder}"
+    pulled = "known" if model_id == "known" else "MODEL"
+    assert raised.value.remedy == (
+        "check --models, or SOUNDALIKE_MODELS; "
+        f"or have it made: soundalike pull {pulled} --models {store.folder}"
+    )
+
+
+def test_a_store_that_is_no_folder_is_told_as_such(store: ModelStore) -> None:
+    store.folder.write_text("a file")
+    with pytest.raises(NoFolderError, match=f"^{store.folder} is not a folder; "):
+        store.path("known")
+
+
+def test_the_usual_folder_is_known_by_any_of_its_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("soundalike.store.folder.default_folder", lambda: tmp_path / "models")
+    monkeypatch.chdir(tmp_path)
+    store = ModelStore(Path("models"), KNOWN)
+    assert not store.lacks_folder
+    assert store.remedy("known") == "soundalike pull known"
+    assert ModelStore(Path("typo"), KNOWN).lacks_folder
 
 
 @pytest.mark.parametrize(

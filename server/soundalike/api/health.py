@@ -15,11 +15,13 @@ router = APIRouter(tags=["Health"])
 NOT_OPENED = "it could not be opened"
 
 
+@router.head("/healthz", include_in_schema=False)
 @router.get("/healthz", summary="The server answers.")
 async def healthz() -> dict[str, str]:
     return {"status": "ok"}
 
 
+@router.head("/readyz", include_in_schema=False)
 @router.get("/readyz", summary="The engines are ready.")
 async def readyz(request: Request, service: CurrentService) -> Response:
     """Of the engines that are opened at start:

@@ -53,5 +53,13 @@ class _Commands(click.Group):
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(__version__, prog_name="soundalike")
-def main() -> None:
+@click.pass_context
+def main(ctx: click.Context) -> None:
     """A local emulator of the OpenAI Audio API."""
+    if os.environ.get("NO_COLOR"):  # https://no-color.org
+        ctx.color = False
+    if ctx.invoked_subcommand != "serve":  # which logs them
+        from soundalike.cli.options import strays
+
+        for stray in strays(os.environ):
+            click.echo(f"Warning: {stray}", err=True)

@@ -5,16 +5,13 @@ from typing import Any
 
 import click
 
+from soundalike.cli.engines import check_engines
 from soundalike.cli.options import read_settings, setting_options
 from soundalike.doctor import Finding, Status, diagnose, main_job_runs
 from soundalike.served import whisper_options
 from soundalike.store.folder import ModelStore
 
-_MARKS: dict[Status, tuple[str, str]] = {
-    "ok": ("ok", "green"),
-    "warning": ("!!", "yellow"),
-    "missing": ("--", "red"),
-}
+_COLOURS: dict[Status, str] = {"ok": "green", "warning": "yellow", "missing": "red"}
 
 _WORST_FIRST: tuple[Status, ...] = ("missing", "warning", "ok")
 
@@ -30,6 +27,7 @@ def doctor(**given: Any) -> None:
     Exits with 1 when speech or transcription cannot run.
     """
     settings = read_settings(**given)
+    check_engines(settings, "speech", "transcription")
     findings = diagnose(
         ModelStore(settings.models),
         speech_engine=settings.speech_engine_name,
@@ -47,6 +45,6 @@ def doctor(**given: Any) -> None:
 
 
 def _line(finding: Finding) -> str:
-    mark, colour = _MARKS[finding.status]
-    line = f"{click.style(mark, fg=colour, bold=True)}  {finding.topic:21} {finding.text}"
-    return f"{line}\n{'':26}-> {finding.remedy}" if finding.remedy else line
+    status = click.style(f"{finding.status:7}", fg=_COLOURS[finding.status], bold=True)
+    line = f"{status}  {finding.topic:21} {finding.text}"
+    return f"{line}\n{'':31}-> {finding.remedy}" if finding.remedy else line

@@ -1,7 +1,10 @@
 """Turns the settings into flags, so that they are declared once."""
 
+import difflib
+import re
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
 import click
@@ -9,12 +12,28 @@ from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from soundalike.engines.registry import GROUPS, engine_names
+from soundalike.errors import shown
+from soundalike.schemas import taken
 from soundalike.settings import ENV_PREFIX, SECRETS, Settings
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 FLAGGED = tuple(name for name in Settings.model_fields if name not in SECRETS)
 """The settings that have a flag."""
+
+LONGEST_METAVAR = 40
+"""Characters of choices that stand beside a flag; more stand below it."""
+
+_METAVARS: dict[Any, str] = {int: "INTEGER", float: "FLOAT", Path: "PATH"}
+"""What click calls these types; everything else is a text."""
+
+_FOREIGN = re.compile(
+    r"URL|COMMAND"  # read by the examples
+    r"|UID|GID|MEMORY"  # read by docker-compose.yml
+    r"|SERVICE_.*|PORT_\d+_.*"  # set by Kubernetes for a service called soundalike
+)
+"""Variables that somebody else reads or sets."""
 
 
 def setting_options(*names: str) -> Callable[[Command], Command]:
@@ -47,15 +66,41 @@ def read_settings(**given: Any) -> Settings:
         raise click.UsageError("\n".join(_problem(e) for e in error.errors())) from None
 
 
+def strays(environment: Mapping[str, str]) -> Iterator[str]:
+    """A sentence for each variable that looks like a setting and is none. An engine may have its
+    own, which begin with its name."""
+    known = [name.upper() for name in Settings.model_fields]
+    for variable in sorted(environment):
+        name = variable.upper().removeprefix(ENV_PREFIX)  # pydantic reads them in any case
+        if name in (variable.upper(), *known) or _FOREIGN.fullmatch(name):
+            continue
+        if close := difflib.get_close_matches(name, known, 1):
+            yield f"{variable} is no setting; did you mean {ENV_PREFIX}{close[0]}?"
+        elif not name.startswith(tuple(_engine_prefixes())):
+            yield f"{variable} is no setting."
+
+
+def _engine_prefixes() -> Iterator[str]:
+    for kind in GROUPS:
+        for name in engine_names(kind):
+            yield name.upper().replace("-", "_") + "_"
+
+
+def _variable(name: str) -> str:
+    return f"{ENV_PREFIX}{name.upper()}"
+
+
 def _problem(error: Any) -> str:
+    """Which setting, what it takes, and what came."""
     message = str(error["msg"]).removeprefix("Value error, ")
     if not error["loc"]:
         return message
     name = str(error["loc"][0])
-    variable = f"{ENV_PREFIX}{name.upper()}"
     if name in SECRETS:
-        return f"{variable}: {message}"
-    return f"{flag(name)} (or {variable}): {message}, not {error['input']!r}"
+        return f"{_variable(name)}: {message}"
+    if error["type"] != "value_error":
+        message = f"takes {taken(Settings.model_json_schema()['properties'][name])}"
+    return f"{flag(name)} (or {_variable(name)}) {message}, not {shown(repr(error['input']))}"
 
 
 def _option(name: str, info: FieldInfo) -> Callable[[Command], Command]:
@@ -67,12 +112,15 @@ def _option(name: str, info: FieldInfo) -> Callable[[Command], Command]:
     if annotation is bool:
         declaration += f"/--no-{declaration[2:]}"
     elif get_origin(annotation) is Literal:
-        attributes["type"] = click.Choice(get_args(annotation))
-    elif get_origin(annotation) is tuple:
-        attributes |= {"multiple": True, "metavar": "TEXT"}
+        choices = get_args(annotation)
+        attributes["type"] = click.Choice(choices)
+        if len("|".join(choices)) > LONGEST_METAVAR:
+            attributes["metavar"] = "TEXT"
+            attributes["help"] += f"  [one of: {', '.join(choices)}]"
     else:
         # The settings validate; the flag only says what to type.
-        attributes["metavar"] = getattr(annotation, "__name__", "text").upper()
+        attributes["metavar"] = _METAVARS.get(annotation, "TEXT")
+        attributes["multiple"] = get_origin(annotation) is tuple
     return click.option(declaration, name, **attributes)
 
 
@@ -82,7 +130,7 @@ def _refusing(name: str) -> Callable[[Command], Command]:
         if value is not None:
             raise click.UsageError(
                 f"No such option {flag(name)}: every user of a machine can read the flags of a "
-                f"process. Set {ENV_PREFIX}{name.upper()}"
+                f"process. Set {_variable(name)}"
             )
 
     return click.option(flag(name), name, hidden=True, expose_value=False, callback=refuse)

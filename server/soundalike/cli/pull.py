@@ -41,19 +41,17 @@ def pull(model: str | None, **given: Any) -> None:
 
 def pull_missing(settings: Settings) -> None:
     """Make sure that the weights which answer for OpenAI's ids are there, and are what they
-    should be. Their bytes are looked at only where they have changed since that was known. A
-    folder that was chosen is not made: its name may be mistyped."""
+    should be. Their bytes are looked at only where they have changed since that was known.
+    Nothing is pulled into a folder that was chosen and is not there: its name may be mistyped."""
     if settings.transcription_engine_name != "whisper":
         return
-    from soundalike.store.errors import ModelMissingError
     from soundalike.store.folder import ModelStore
     from soundalike.store.record import is_verified
 
     name = settings.whisper_model
     with _store_errors():
         store = ModelStore(settings.models)
-        if store.lacks_folder and name in store.known:
-            raise ModelMissingError(f"there is no folder {store.folder}", store.remedy(name))
+        store.check_folder(name)
         found = next((model for model in store.models() if model.id == name), None)
         if found and (found.entry is None or is_verified(found.entry, found.path)):
             return
@@ -93,8 +91,11 @@ def _progress_bar(model: str) -> Iterator[Progress]:
         console=Console(stderr=True),
     )
     tasks: dict[str, Any] = {}
+    there: dict[str, int] = {}
 
     def progress(file: str, done: int, total: int) -> None:
+        if done == there.setdefault(file, done):
+            return  # nothing of it has come yet
         if not tasks:
             bar.start()
         if file not in tasks:

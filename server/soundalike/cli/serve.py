@@ -4,26 +4,25 @@ import asyncio
 import errno
 import logging
 import os
-import re
 import socket
 import sys
-import textwrap
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from soundalike.cli.banner import banner, reached
 from soundalike.cli.descriptors import affordable
+from soundalike.cli.engines import check_engines
 from soundalike.cli.loading import uncollected
-from soundalike.cli.options import read_settings, setting_options
+from soundalike.cli.options import read_settings, setting_options, strays
 from soundalike.cli.pull import pull_missing
-from soundalike.engines.registry import Kind, UnknownEngineError, find_engine
 from soundalike.errors import ApiError
 from soundalike.keys import is_open_to_others
 from soundalike.logs import log_to_stderr
 from soundalike.runtime.local import LocalRuntime
-from soundalike.served import ServedModels, local_runtime, served_models
+from soundalike.served import local_runtime, served_models
 from soundalike.settings import ENV_PREFIX, Settings, is_loopback
 from soundalike.temporary import UPLOADS, own_folder
 
@@ -51,6 +50,8 @@ def serve(**given: Any) -> None:
     settings = read_settings(**given)
     _check(settings)
     log_to_stderr(settings.log_format, settings.log_level, content=settings.log_content)
+    for stray in strays(os.environ):
+        log.warning("%s", stray)
     if settings.api_keys_file and is_open_to_others(settings.api_keys_file):
         log.warning("%s can be read by other users: chmod 600 it", settings.api_keys_file)
     pull_missing(settings)
@@ -78,15 +79,7 @@ def _check(settings: Settings) -> None:
             f"refusing to listen on {settings.host} without an API key: set "
             f"{ENV_PREFIX}API_KEYS or --api-keys-file, or say --allow-keyless"
         )
-    engines: dict[Kind, str] = {
-        "speech": settings.speech_engine_name,
-        "transcription": settings.transcription_engine_name,
-    }
-    for kind, name in engines.items():
-        try:
-            find_engine(kind, name)
-        except UnknownEngineError as error:
-            raise click.UsageError(str(error)) from None
+    check_engines(settings, "speech", "transcription")
 
 
 def _room_for_uploads(stack: ExitStack) -> Path:
@@ -163,7 +156,7 @@ async def _serve(settings: Settings, listening: socket.socket, folder: Path) -> 
             return
         listening.listen(WAITING)  # which asyncio has set to what it accepts at once
         host, port = listening.getsockname()[:2]
-        base_url = f"http://{_url_host(host)}:{port}/v1"
+        base_url = f"http://{reached(host)}:{port}/v1"
         if settings.log_format == "json":  # a machine reads it
             log.info("ready at %s", base_url)
         else:
@@ -187,57 +180,3 @@ def _web_server(settings: Settings, runtime: LocalRuntime, folder: Path) -> "Web
     os.environ.setdefault("OTEL_SERVICE_NAME", "soundalike")  # where traces are wanted
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     return WebServer(settings, runtime, folder)
-
-
-def _url_host(host: str) -> str:
-    if host in ("0.0.0.0", "::"):  # noqa: S104
-        host = "127.0.0.1"
-    return f"[{host}]" if ":" in host else host
-
-
-def banner(settings: Settings, models: ServedModels, base_url: str) -> str:
-    """What a person sees when the server is ready."""
-    from soundalike import __version__
-    from soundalike.contracts.table import GPT_4O_MINI_TTS, TTS_1
-    from soundalike.contracts.terms import SpeechContract, TranscriptionContract
-
-    key = "$OPENAI_API_KEY" if settings.api_keys else "sk-local"
-    first, more = TTS_1.voices or (), GPT_4O_MINI_TTS.voices or ()
-    rows = {
-        "Base URL": base_url,
-        "API key": "one of yours; the line below takes it from $OPENAI_API_KEY"
-        if settings.api_keys
-        else "any, as sk-local",
-        "Speech": f"{_undated(models.public(SpeechContract))}; by {models.speech}",
-        "Transcription": f"{_undated(models.public(TranscriptionContract))}; by "
-        f"{models.transcription}",
-        "Voices": f"{', '.join(sorted(first))}; and with gpt-4o-mini-tts "
-        f"{', '.join(sorted({*more} - {*first}))}",
-    }
-    if settings.is_fixture:
-        rows["For tests"] = (
-            f"{base_url.removesuffix('/v1')}/s/NAME/v1 for each, /_soundalike to control"
-        )
-    title = click.style(f"soundalike {__version__} is ready", fg="green", bold=True)
-    table = "\n".join(_row(name, text) for name, text in rows.items())
-    curl = (
-        f'curl --fail-with-body {base_url}/audio/speech -H "Authorization: Bearer {key}"'
-        ' -H "Content-Type: application/json"'
-        """ -d '{"model": "tts-1", "voice": "alloy", "input": "Hello from your own machine."}'"""
-        " -o speech.mp3"
-    )
-    return f"\n{title}\n\n{table}\n\nTry it:\n\n  {curl}\n\nCtrl-C ends it.\n"
-
-
-def _undated(ids: tuple[str, ...]) -> str:
-    """The ids without those of dated snapshots, which `soundalike models` lists."""
-    return ", ".join(id_ for id_ in ids if not re.search(r"-\d{4}", id_))
-
-
-def _row(name: str, text: str) -> str:
-    """A row of the banner, wrapped and aligned."""
-    lines = textwrap.wrap(text, 80, break_on_hyphens=False)
-    return "\n".join(
-        f"  {click.style(f'{label:14}', bold=True)} {line}"
-        for label, line in zip([name, *[""] * (len(lines) - 1)], lines, strict=True)
-    )

@@ -1,9 +1,9 @@
 """From a model id to its contract, or to the error that an unknown or misplaced id gives."""
 
-import re
 from collections.abc import Mapping
 from typing import Literal, TypeVar
 
+from soundalike.contracts.elsewhere import is_served_elsewhere
 from soundalike.contracts.table import LOCAL_SPEECH, LOCAL_TRANSCRIPTION, PUBLIC_MODELS
 from soundalike.contracts.terms import (
     Contract,
@@ -20,16 +20,6 @@ _LOCAL: dict[Literal["speech", "transcription"], Contract] = {
     "speech": LOCAL_SPEECH,
     "transcription": LOCAL_TRANSCRIPTION,
 }
-
-_ELSEWHERE = re.compile(
-    r"(chat|ft:)?gpt-(\d|image|audio|realtime|live|oss)"
-    r"|o\d(-|$)|text-embedding-|(text|omni)-moderation|dall-e-|sora-"
-    r"|davinci-|babbage-|codex-|computer-use-"
-)
-"""How the ids of OpenAI's other models begin: they exist, but not on the audio endpoints."""
-
-_MISSPELT_AUDIO = re.compile(r"transcri|tts|whisper")
-_REALTIME_AUDIO = re.compile(r"gpt-(live|realtime)-")
 
 _C = TypeVar("_C", SpeechContract, TranscriptionContract)
 
@@ -82,7 +72,7 @@ def _contract(model: str | None, endpoint: Endpoint, local: LocalModels, kind: t
         contract = PUBLIC_MODELS[model].contract
     elif model in local:
         contract = _LOCAL[local[model]]
-    elif _is_served_elsewhere(model):
+    elif is_served_elsewhere(model):
         raise _wrong_endpoint(endpoint)
     else:
         raise ModelNotFoundError(
@@ -91,13 +81,6 @@ def _contract(model: str | None, endpoint: Endpoint, local: LocalModels, kind: t
     if not isinstance(contract, kind):
         raise _wrong_endpoint(endpoint)
     return contract
-
-
-def _is_served_elsewhere(model: str) -> bool:
-    """A known prefix, unless it is an audio model's id misspelt."""
-    if _REALTIME_AUDIO.match(model):
-        return True
-    return bool(_ELSEWHERE.match(model)) and not _MISSPELT_AUDIO.search(model)
 
 
 def _no_model() -> InvalidRequestError:

@@ -10,6 +10,7 @@ from importlib.metadata import (
 from typing import Literal, cast
 
 from soundalike.engines.base import SpeechEngine, TranscriptionEngine
+from soundalike.errors import ServerError
 
 Kind = Literal["speech", "transcription"]
 
@@ -50,10 +51,29 @@ def _own(*, group: str, name: str) -> EntryPoints:
 
 
 def speech_engine(name: str) -> type[SpeechEngine]:
-    """The class of a speech engine. Imports its module, however heavy."""
-    return cast("type[SpeechEngine]", find_engine("speech", name).load())
+    """The class of a speech engine. Imports its module, however heavy.
+
+    Raises:
+        UnknownEngineError: no installed package offers it.
+        ServerError: a package that it needs is not installed.
+    """
+    return cast("type[SpeechEngine]", _loaded("speech", name))
 
 
 def transcription_engine(name: str) -> type[TranscriptionEngine]:
-    """The class of a transcription engine. Imports its module, however heavy."""
-    return cast("type[TranscriptionEngine]", find_engine("transcription", name).load())
+    """The class of a transcription engine. Imports its module, however heavy.
+
+    Raises:
+        As `speech_engine`.
+    """
+    return cast("type[TranscriptionEngine]", _loaded("transcription", name))
+
+
+def _loaded(kind: Kind, name: str) -> object:
+    point = find_engine(kind, name)
+    try:
+        return point.load()
+    except ModuleNotFoundError as error:
+        way = f"; to mend it: pip install {point.dist.name}" if point.dist else ""
+        text = f"the {kind} engine {name} lacks the package {error.name}{way}"
+        raise ServerError(text) from error

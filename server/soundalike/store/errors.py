@@ -27,6 +27,14 @@ class ModelMissingError(StoreError):
     """No usable model of that id lies in the store."""
 
 
+class NoFolderError(ModelMissingError):
+    """The store itself is not there, or is no folder."""
+
+
+class UnreadableError(StoreError):
+    """A file or folder of the store is there, or may be, and cannot be read."""
+
+
 class SourceError(StoreError):
     """One source cannot give one file; another may."""
 

@@ -15,9 +15,10 @@ from typing import Protocol
 from filelock import FileLock
 
 from soundalike.store.catalog import CatalogEntry, HubSource, ModelFile, Source, WheelSource
-from soundalike.store.errors import ModelMissingError, PullError, SourceError
-from soundalike.store.folder import ModelStore
+from soundalike.store.errors import ModelMissingError, NoFolderError, PullError, SourceError
+from soundalike.store.folder import CHECK_FOLDER, ModelStore
 from soundalike.store.hub import read_hub
+from soundalike.store.reading import exists, is_folder
 from soundalike.store.record import is_empty, is_recorded, is_verified, verify, write_record
 from soundalike.store.wheels import read_wheels
 
@@ -34,6 +35,7 @@ def ensure(store: ModelStore, model_id: str, progress: Progress, *, offline: boo
     Raises:
         ModelMissingError: the store lacks it and nothing is known of it.
         PullError: it is known, and cannot be had.
+        UnreadableError: what is there cannot be read.
     """
     try:
         return store.path(model_id)
@@ -51,18 +53,22 @@ def pull(
     With `offline`, only sources on this machine are asked.
 
     Raises:
+        NoFolderError: the store is no folder.
         PullError: no source gives the right bytes, or the store cannot be written.
+        UnreadableError: what is there cannot be read.
     """
     target = store.folder / entry.id
     if is_verified(entry, target):
         return target
+    if exists(store.folder) and not is_folder(store.folder):
+        raise NoFolderError(f"{store.folder} is not a folder", CHECK_FOLDER)
     try:
         store.folder.mkdir(parents=True, exist_ok=True)
         with FileLock(store.folder / f".{entry.id}.lock"):
             if not _is_settled(entry, store):
                 _fill(entry, store, progress, offline=offline)
     except OSError as error:
-        if target.is_dir() and not verify(entry, target):
+        if is_folder(target) and not verify(entry, target):
             return target  # a store that cannot be written can still be read
         raise PullError(
             f"cannot write {entry.id} to {store.folder}: {error.strerror or error}"
@@ -75,7 +81,7 @@ def _is_settled(entry: CatalogEntry, store: ModelStore) -> bool:
     target = store.folder / entry.id
     if is_verified(entry, target):
         return True
-    if not target.is_dir() or is_empty(target):
+    if not is_folder(target) or is_empty(target):
         return False
     problems = verify(entry, target)
     if not problems:

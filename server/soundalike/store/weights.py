@@ -4,31 +4,48 @@ import struct
 from pathlib import Path
 from typing import BinaryIO
 
+from soundalike.store.reading import file_size, reading
+
+_WEIGHTS = "model.bin"
 # faster-whisper asks the network for a tokenizer that is not there, so that file is required too.
-_REQUIRED = ("model.bin", "config.json", "tokenizer.json")
+_REQUIRED = (_WEIGHTS, "config.json", "tokenizer.json")
 _VOCABULARIES = ("vocabulary.json", "vocabulary.txt")
 _SPECIFICATION = "WhisperSpec"
 _KNOWN_LAYOUT = 6
 
 
-def is_whole_whisper(folder: Path) -> bool:
-    """Whether `folder` holds a Whisper that CTranslate2 can load, none of its weights cut off.
+def flaw(folder: Path) -> str | None:
+    """What keeps `folder` from being a Whisper that CTranslate2 can load; None where nothing does.
 
-    The files beside the weights are only looked for; the weights are measured against their own
-    table of contents, so a copy that is still under way is not taken for a model.
+    The files beside the weights need only be there to be read; the weights are measured against
+    their own table of contents, so a copy that is still under way is not taken for a model.
+
+    Raises:
+        UnreadableError: one of them cannot be read, or the folder may not be entered.
     """
-    if not all((folder / name).is_file() for name in _REQUIRED):
-        return False
-    if not any((folder / name).is_file() for name in _VOCABULARIES):
-        return False
+    lacking = [name for name in _REQUIRED if file_size(folder / name) is None]
+    if all(file_size(folder / name) is None for name in _VOCABULARIES):
+        lacking.append(" or ".join(_VOCABULARIES))
+    if lacking:
+        return f"no {', no '.join(lacking)}"
+    for name in _REQUIRED:
+        path = folder / name
+        with reading(path), path.open("rb") as file:
+            if name == _WEIGHTS and (found := _flaw_of_weights(file)):
+                return f"{name} is {found}"
+    return None
+
+
+def _flaw_of_weights(file: BinaryIO) -> str | None:
     try:
-        with (folder / "model.bin").open("rb") as file:
-            return _is_whole(file)
-    except (OSError, struct.error, UnicodeDecodeError):
-        return False
+        return None if _is_whisper(file) else "no Whisper of CTranslate2"
+    except UnicodeDecodeError:
+        return "no Whisper of CTranslate2"
+    except struct.error:
+        return "incomplete"
 
 
-def _is_whole(file: BinaryIO) -> bool:
+def _is_whisper(file: BinaryIO) -> bool:
     """Walks the layout that `ctranslate2.specs.ModelSpec` writes: a version, the specification's
     name and revision, the variables each behind name, shape, type and length, then the aliases.
     Reading past a premature end fails, at the latest with the aliases.

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 from pydantic import ValidationError
 
 from soundalike.fixture.stubs import Answer, StubSegment, StubWord
-from soundalike.testing.conditions import first_problem
+from soundalike.testing.conditions import refused
 
 __tracebackhide__ = True
 
@@ -58,7 +58,7 @@ def transcript(
             language=detected_language,
         )
     except ValidationError as error:
-        raise ValueError(first_problem(error)) from None
+        raise refused(error, Answer, StubSegment, StubWord) from None
 
 
 def transcripts(answer: AnswerLike | Sequence[AnswerLike]) -> tuple[Answer, ...]:

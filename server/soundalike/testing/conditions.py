@@ -1,12 +1,13 @@
 """The conditions of a stub or a search, as keyword arguments."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Set
 from typing import Any, TypedDict
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from soundalike.fixture.exchange import Endpoint, Exchange, Mismatch
 from soundalike.fixture.matching import Match
+from soundalike.fixture.problems import first_problem
 from soundalike.fixture.spelling import meant
 
 __tracebackhide__ = True
@@ -58,7 +59,7 @@ def match_of(
     try:
         return Match(**conditions)
     except ValidationError as error:
-        raise ValueError(first_problem(error)) from None
+        raise refused(error, Match) from None
 
 
 def unknown(kind: str, name: str, known: Collection[str]) -> str:
@@ -66,12 +67,19 @@ def unknown(kind: str, name: str, known: Collection[str]) -> str:
     return f"there is no {kind} {name!r}{meant(name, known)} There are: {', '.join(sorted(known))}"
 
 
-def first_problem(error: ValidationError) -> str:
-    """In one line, by the name of the argument."""
-    problem = error.errors(include_url=False)[0]
-    place = ".".join(str(part) for part in problem["loc"])
-    said = problem["msg"].removeprefix("Value error, ")
-    return f"{place}: {said}, got {problem['input']!r}" if place else said
+def refused(
+    error: ValidationError, *models: type[BaseModel], secrets: Set[str] = frozenset()
+) -> ValueError:
+    """What to raise for arguments that a model does not take.
+
+    Args:
+        models: those that may have raised the error.
+        secrets: arguments whose values are not to be repeated.
+    """
+    model = next(each for each in models if each.__name__ == error.title)
+    schema = model.model_json_schema()
+    problem = first_problem(schema, error.errors(), noun="option", secrets=secrets)
+    return ValueError(problem.sentence("it"))
 
 
 def nearest(match: Match, exchanges: Iterable[Exchange]) -> tuple[Exchange, list[Mismatch]] | None:

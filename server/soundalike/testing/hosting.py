@@ -11,6 +11,8 @@ from typing import Any, TypeVar
 import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+__tracebackhide__ = True
+
 HOST = "127.0.0.1"
 
 GRACE = 1.0

@@ -9,6 +9,8 @@ from soundalike.fixture.scopes import Scope
 from soundalike.fixture.stubs import Answer, Stub
 from soundalike.testing.conditions import nearest, told
 
+__tracebackhide__ = True
+
 LONGEST = 60
 """Characters of a value that are shown."""
 

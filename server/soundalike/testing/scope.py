@@ -18,7 +18,7 @@ from soundalike.fixture.recordings.recorder import Recorder
 from soundalike.fixture.recordings.spec import Mode, RecordingSpec
 from soundalike.fixture.scopes import PARTS, Part, Scope, Scopes
 from soundalike.testing import NoRequestsWarning
-from soundalike.testing.conditions import RequestConditions, first_problem, match_of, unknown
+from soundalike.testing.conditions import RequestConditions, match_of, refused, unknown
 from soundalike.testing.report import problems, request_line
 from soundalike.testing.requests import MOMENT, Request, Requests
 from soundalike.testing.stubbing import SpeechStubs, TranscriptStubs
@@ -60,6 +60,9 @@ class Soundalike:
         self.transcriptions = TranscriptStubs(scope, "transcriptions")
         self.translations = TranscriptStubs(scope, "translations")
         self.speech = SpeechStubs(scope, ground.is_audio)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.name!r}, {self.url!r})"
 
     @property
     def environment(self) -> dict[str, str]:
@@ -123,7 +126,7 @@ class Soundalike:
         try:
             recorder = Recorder(RecordingSpec(folder=Path(folder), mode=mode, **options))
         except ValidationError as error:
-            raise ValueError(first_problem(error)) from None
+            raise refused(error, RecordingSpec) from None
         except InvalidRequestError as error:
             raise ValueError(error.message) from None
         self._scope.recorder = recorder
@@ -153,7 +156,7 @@ class Soundalike:
         try:
             expected = Expectation(match=match, count=count, at_least=at_least, at_most=at_most)
         except ValidationError as error:
-            raise ValueError(first_problem(error)) from None
+            raise refused(error, Expectation) from None
         self._scope.journal.settle(MOMENT)
         verdict = verify(expected, self._scope.journal.all())
         if not verdict.verified:

@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
 import anyio.to_thread
+from pydantic import ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 from soundalike.api.service import Service
@@ -16,8 +17,8 @@ from soundalike.app import create_app
 from soundalike.errors import InvalidRequestError, UndecodableAudioError
 from soundalike.fixture.scopes import DEFAULT
 from soundalike.serving import server_options
-from soundalike.settings import ENV_PREFIX, Settings
-from soundalike.testing.conditions import unknown
+from soundalike.settings import ENV_PREFIX, SECRETS, Settings
+from soundalike.testing.conditions import refused, unknown
 from soundalike.testing.hosting import HOST, Hosted
 from soundalike.testing.scope import Ground, Soundalike
 
@@ -167,7 +168,10 @@ def _settings(engine: EngineChoice, folder: Path, given: dict[str, Any]) -> Sett
         values |= {"models": models} if models else {}
     else:
         raise ValueError(f"engine is 'stub' or 'real', got {engine!r}")
-    return _TestSettings(**values | given)
+    try:
+        return _TestSettings(**values | given)
+    except ValidationError as error:
+        raise refused(error, _TestSettings, secrets=SECRETS) from None
 
 
 def _audio_check(service: Service, hosted: Hosted) -> Callable[[Path], bool]:

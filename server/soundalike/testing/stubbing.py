@@ -20,7 +20,7 @@ from soundalike.testing.answers import (
     transcript,
     transcripts,
 )
-from soundalike.testing.conditions import Conditions, first_problem, match_of
+from soundalike.testing.conditions import Conditions, match_of, refused
 
 __tracebackhide__ = True
 
@@ -140,5 +140,5 @@ def _added(
     try:
         spec = StubSpec(endpoint=endpoint, match=match, answers=answers, times=times)
     except ValidationError as error:
-        raise ValueError(first_problem(error)) from None
+        raise refused(error, StubSpec) from None
     return scope.stubs.add(spec)

@@ -1,5 +1,6 @@
 """Decoding in processes that hold nothing else: it gives what it gives elsewhere, within limits."""
 
+import re
 import signal
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from soundalike.audio.orders import Limits, Order
 from soundalike.audio.refusals import LONGEST_SECONDS, Bounds, Refusal
 from soundalike.audio.told import PACE, PATIENCE, READING
 from soundalike.audio.uploads import InlineDecoder, upload_decoder
-from soundalike.errors import InvalidRequestError, UndecodableAudioError
+from soundalike.errors import InvalidRequestError, ServerError, UndecodableAudioError
 
 psutil = pytest.importorskip("psutil")
 pytestmark = pytest.mark.skipif(not AVAILABLE, reason="processes are confined on Linux only")
@@ -173,6 +174,28 @@ def test_decoders_are_confined_to_their_system_calls_here(
     """Where they cannot be, they say so and go on: it must not be for what they import late."""
     assert new_decoder().decode(wav(1.0)).size
     assert capfd.readouterr().err == ""
+
+
+def test_the_child_that_decodes_an_upload_is_confined(
+    own: ConfinedDecoder, hours_of_silence: Path, decoding: Any, processes: Any
+) -> None:
+    """What the kernel says of it: that a process can be confined does not yet say that this one
+    is."""
+    work = decoding(lambda: own.decode(hours_of_silence))
+    child = Path(f"/proc/{processes.busy(own.pid).pid}")
+    status = dict(line.split(":", 1) for line in (child / "status").read_text().splitlines())
+    rows = (re.split(r"\s{2,}", line) for line in (child / "limits").read_text().splitlines())
+    limits = {name: (soft, hard) for name, soft, hard, *_ in rows}
+    first_to_go = (child / "oom_score_adj").read_text()
+    own.close()
+    assert isinstance(work.ended(), ServerError)
+    said = {name: status[name].strip() for name in ("NoNewPrivs", "Seccomp", "Threads")}
+    assert said == {"NoNewPrivs": "1", "Seccomp": "2", "Threads": "1"}  # 2: by a filter
+    for name in ("Max open files", "Max processes", "Max core file size"):
+        assert limits[name] == ("0", "0"), name
+    for name in ("Max address space", "Max cpu time", "Max file size"):
+        assert "unlimited" not in limits[name], name
+    assert first_to_go.strip() == "1000"
 
 
 def test_decoders_get_none_of_the_operators_secrets(
