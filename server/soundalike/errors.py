@@ -8,6 +8,9 @@ frameworks; `soundalike.api.errors` is the one place that renders these values.
 from enum import StrEnum
 from typing import ClassVar, TypedDict
 
+SORRY = "The server had an error while processing your request. Sorry about that!"
+"""What is said of failures whose cause is nobody's business but the log's."""
+
 LONGEST_SHOWN = 256
 """Characters up to which an error repeats a text of the client's as it was sent."""
 

@@ -13,8 +13,8 @@ from soundalike.engines.base import SpeechJob, TranscriptionJob
 from soundalike.engines.underway import underway
 from soundalike.errors import ApiError, InvalidRequestError, ServerError
 from soundalike.runtime import lanes as lanes_module
-from soundalike.runtime.frames import Frame, Job
-from soundalike.runtime.lanes import WINDOW, Lanes, Steps, Work
+from soundalike.runtime.frames import WINDOW, Frame, Job
+from soundalike.runtime.lanes import Lanes, Steps, Work
 
 
 class Log:

@@ -10,6 +10,7 @@ from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 
 from soundalike.errors import (
+    SORRY,
     ApiError,
     AuthenticationError,
     InvalidRequestError,
@@ -19,7 +20,6 @@ from soundalike.errors import (
     ServerError,
     shown,
 )
-from soundalike.runtime.lanes import SORRY
 
 _FIXTURE_PATH = re.compile(r"/_soundalike(/|$)|/s/[^/]+/")
 

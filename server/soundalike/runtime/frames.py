@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 Orders = Literal["open", "run", "credit", "cancel", "ping"]
 Answers = Literal["opened", "taken", "waits", "item", "done", "failed", "pong"]
 
+WINDOW = 256 * 1024
+"""Bytes that a job may be ahead of its reader."""
+
 MAX_HEADER = 16 * 2**20
 MAX_PAYLOAD = 16 * 2**20
 _LENGTHS = struct.Struct(">II")

@@ -6,12 +6,17 @@ import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
-from soundalike.errors import ApiError, ContentTooLargeError, OverloadedError, ServerError
+from soundalike.errors import (
+    SORRY,
+    ApiError,
+    ContentTooLargeError,
+    OverloadedError,
+    ServerError,
+)
 from soundalike.observation import Observation, current
 from soundalike.runtime.base import Capabilities, Deployment, Load, Status
-from soundalike.runtime.frames import BrokenFrameError, Frame, Job, dump_job
+from soundalike.runtime.frames import WINDOW, BrokenFrameError, Frame, Job, dump_job
 from soundalike.runtime.jobs import RunningJob, Tally
-from soundalike.runtime.lanes import SORRY, WINDOW
 from soundalike.runtime.lifetime import Lifetime
 from soundalike.runtime.links import OpenLink
 from soundalike.runtime.watchdog import watched

@@ -15,14 +15,11 @@ from dataclasses import dataclass, replace
 
 from soundalike.engines.base import TranscriptionJob
 from soundalike.engines.underway import AbandonedError, Underway
-from soundalike.errors import ApiError, ServerError
-from soundalike.runtime.frames import Frame, Job
-
-WINDOW = 256 * 1024
-"""Bytes that a job may be ahead of its reader."""
+from soundalike.errors import SORRY, ApiError, ServerError
+from soundalike.runtime.frames import WINDOW, Frame, Job
 
 TRANSCRIPT_WINDOW = 64 * 2**20
-"""The same of a transcription: more than six hours of speech come to. It holds its recording until
+"""`WINDOW` of a transcription: more than six hours of speech come to. It holds its recording until
 it ends, for which others wait, and so must not wait for its reader."""
 
 Steps = Generator[Frame, None, None]
@@ -244,6 +241,3 @@ def _not_opened(error: BaseException) -> ApiError:
         return error
     log.error("the engine cannot be opened", exc_info=error)
     return ServerError(f"engine not opened: {error}")
-
-
-SORRY = "The server had an error while processing your request. Sorry about that!"

@@ -5,11 +5,10 @@ import logging
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 
-from soundalike.errors import ApiError, OverloadedError, ServerError
+from soundalike.errors import SORRY, ApiError, OverloadedError, ServerError
 from soundalike.runtime.backoff import Backoff
 from soundalike.runtime.base import DIED, Capabilities, Deployment, State, Status
 from soundalike.runtime.frames import Frame, Opening, dump_opening, load_capabilities
-from soundalike.runtime.lanes import SORRY
 from soundalike.runtime.links import Link, OpenLink
 
 log = logging.getLogger(__name__)

@@ -11,7 +11,6 @@ from contextlib import contextmanager, suppress
 from typing import Protocol
 
 from soundalike.runtime.frames import Frame, receive_frame
-from soundalike.runtime.work import EngineHost
 
 log = logging.getLogger(__name__)
 
@@ -175,6 +174,9 @@ class ThreadLink:
     def __init__(self, receive: Receive) -> None:
         self._loop = asyncio.get_running_loop()
         self._receive: Receive | None = receive
+        # A server whose hosts are processes has no need of all that belongs to one.
+        from soundalike.runtime.work import EngineHost
+
         self._host = EngineHost(self._emit)
 
     @classmethod
