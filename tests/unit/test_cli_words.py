@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from soundalike.cli import main
 from soundalike.cli.pull import pull_missing
-from soundalike.doctor import Finding
+from soundalike.doctor.findings import Finding
 from soundalike.settings import Settings
 
 

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from soundalike import doctor
-from soundalike.doctor import Finding, diagnose, main_job_runs
+from soundalike.doctor import diagnose
+from soundalike.doctor.findings import Finding, main_job_runs
 from soundalike.probes import ProbeError, ask
 from soundalike.store.catalog import CatalogEntry, HubSource, ModelFile, WheelSource
 from soundalike.store.folder import ModelStore

@@ -7,7 +7,8 @@ import click
 
 from soundalike.cli.engines import check_engines
 from soundalike.cli.options import read_settings, setting_options
-from soundalike.doctor import Finding, Status, diagnose, main_job_runs
+from soundalike.doctor import diagnose
+from soundalike.doctor.findings import Finding, Status, main_job_runs
 from soundalike.served import whisper_options
 from soundalike.store.folder import ModelStore
 

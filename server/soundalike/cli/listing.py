@@ -47,7 +47,7 @@ def models(**given: Any) -> None:
 def _of_the_store(settings: Settings, served: "ServedModels") -> Iterator[str]:
     """What the table cannot say of the folders in the store."""
     from soundalike.contracts.table import PUBLIC_MODELS
-    from soundalike.doctor import absent_weights
+    from soundalike.doctor.storage import absent_weights
     from soundalike.store.errors import StoreError
     from soundalike.store.folder import ModelStore
 
