@@ -199,8 +199,8 @@ def test_a_dozen_everyday_sentences_survive_the_round_trip(
     ("text", "words"),
     [
         ("Je suis très content de vous voir.", ("happy", "glad")),
-        ("Guten Morgen, ich wohne in Berlin und arbeite im Krankenhaus.", ("berlin", "hospital")),
-        ("Buenos días, me gusta mucho la música y vivo en Madrid.", ("music", "madrid")),
+        # Much of eSpeak's Spanish and German the base model understands by chance, but not this.
+        ("La familia come en el restaurante con los amigos.", ("family",)),
     ],
 )
 def test_foreign_speech_is_translated_to_english(
