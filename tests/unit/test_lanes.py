@@ -214,6 +214,20 @@ def test_who_waits_in_line_once_more_is_told_of_and_costs_the_engine_nothing(
     assert [frame.op for frame in log.frames] == ["taken", "waits", "taken", "item", "done"]
 
 
+def test_what_a_job_waits_for_after_its_first_answer_is_a_part_of_its_work() -> None:
+    def work(job: Job) -> Steps:
+        underway().begin()
+        yield Frame("item")
+        underway().wait()
+        underway().begin()
+        yield Frame("item")
+
+    with lanes(work, late=lambda _: True) as (running, log):
+        running.submit(1, job())
+        log.until("done", 1)
+    assert [frame.op for frame in log.frames] == ["taken", "item", "item", "done"]
+
+
 def test_a_job_that_does_not_say_when_it_begins_has_begun_with_its_first_frame() -> None:
     with lanes(spell, late=lambda _: True) as (running, log):
         running.submit(1, job("ab"))

@@ -38,6 +38,7 @@ class Underway:
         self._stepping = False
         self._on_begin = on_begin
         self._on_wait = on_wait
+        self._has_given = False
         self.begun = False
         self.abandoned = False
 
@@ -48,9 +49,15 @@ class Underway:
             self.begun = True
             self._on_begin()
 
+    def give(self) -> None:
+        """It has given something, and so begun at the latest."""
+        self.begin()
+        self._has_given = True
+
     def wait(self) -> None:
-        """It needs more than it had, and waits in line for that. Until it begins again."""
-        if self.begun:
+        """It needs more than it had, and waits in line for that. Until it begins again. Without
+        effect once it has given something: what it waits for then is a part of its work."""
+        if self.begun and not self._has_given:
             self.begun = False
             self._on_wait()
 

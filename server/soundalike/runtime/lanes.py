@@ -198,7 +198,7 @@ class Lanes:
                     ticket.underway.begin()
                 ticket.steps = self._work(ticket.job)
             frame = self._timed(ticket, ticket.steps)
-            ticket.underway.begin()
+            ticket.underway.give()
             with self._changed:
                 ticket.window -= frame.cost
             self._emit(replace(frame, job=ticket.number))
