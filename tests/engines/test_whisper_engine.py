@@ -273,26 +273,46 @@ def test_log_probabilities_are_those_of_the_text(hear: Hear, name: str) -> None:
     assert everything < text_only < 0
 
 
-def test_log_probabilities_are_the_decoder_s_own(
-    engine: WhisperEngine, speech: Callable[[str], Samples]
+START = ("<|startoftranscript|>", "<|en|>", "<|transcribe|>")
+
+
+def decoded(model: Any, audio: Samples, **options: Any) -> Any:
+    """The best text of a full window, as the network that is below faster-whisper gives it."""
+    features = model.feature_extractor(audio)[:, :3000]
+    features = np.pad(features, ((0, 0), (0, 3000 - features.shape[1])))
+    start = [model.hf_tokenizer.token_to_id(token) for token in START]
+    (result,) = model.model.generate(
+        model.encode(features), [start], max_length=448, length_penalty=1, **options
+    )
+    return result
+
+
+def test_log_probabilities_of_ctranslate2_are_the_decoder_s_own(
+    whisper_weights: Path, speech: Callable[[str], Samples]
 ) -> None:
+    config = EngineConfig("whisper", whisper_weights, {"compute_type": "int8_float32", "slots": 1})
+    engine = WhisperEngine(config)
     scoring = engine._scoring_model
     assert isinstance(scoring.model, ScoringWhisper)
-    features = scoring.feature_extractor(speech("jfk.flac"))[:, :3000]
-    features = np.pad(features, ((0, 0), (0, 3000 - features.shape[1])))
-    start = [
-        scoring.hf_tokenizer.token_to_id(token)
-        for token in ("<|startoftranscript|>", "<|en|>", "<|transcribe|>")
-    ]
-    (result,) = scoring.model.generate(
-        scoring.encode(features), [start], beam_size=1, return_scores=True
-    )
+    result = decoded(scoring, speech("jfk.flac"), beam_size=1, return_scores=True)
     tokens = result.sequences_ids[0]
     # The decoder's sum has one more part, that of the end of the text.
     assert len(tokens) > 20
     assert sum(token.logprob for token in tokens) == pytest.approx(
         result.scores[0] * len(tokens), abs=0.1
     )
+    job = replace(JOB, logprobs=True)
+    (_, segment, *_) = engine.transcribe(job, speech("librivox-0880.wav"))
+    engine.close()
+    assert isinstance(segment, Segment)
+    assert segment.logprobs
+    assert "".join(scored.token for scored in segment.logprobs) == segment.text
+
+
+def test_log_probabilities_do_not_change_the_text(hear: Hear) -> None:
+    for name in SPOKEN:
+        asked = hear(replace(JOB, logprobs=True), name)
+        assert text_of(asked) == text_of(hear(JOB, name))
 
 
 def test_the_prompt_decides_the_spelling(hear: Hear) -> None:

@@ -15,7 +15,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 CHECKOUT = Path(__file__).parents[2]
-MOST_DEPENDENCIES = 22
+MOST_DEPENDENCIES = 24
 
 VULNERABLE = {
     "filelock": "3.20.2",  # CVE-2026-22701: a link in place of a lock
@@ -29,7 +29,6 @@ WITH_OTHERS = {
     "anyio": "fastapi",
     "pydantic-core": "pydantic",
     "ctranslate2": "faster-whisper",
-    "onnxruntime": "faster-whisper",
     "tokenizers": "faster-whisper",
 }
 """What is imported and comes with a dependency, which bounds it."""

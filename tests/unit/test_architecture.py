@@ -49,7 +49,10 @@ ALLOWED: dict[str, set[str]] = {
         *("store",),
     },
 }
-NATIVE = {"av", "numpy", "ctranslate2", "faster_whisper", "onnxruntime", "pyttsx3", "py3langid"}
+NATIVE = {
+    *("av", "numpy", "ctranslate2", "faster_whisper", "onnx", "onnxruntime", "pyttsx3"),
+    "py3langid",
+}
 
 
 def part_of(module: str) -> str:

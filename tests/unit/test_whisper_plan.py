@@ -103,3 +103,9 @@ def test_this_machine() -> None:
     there_is = this_machine()
     assert there_is.cores >= 1
     assert "float32" in there_is.number_types["cpu"]
+
+
+def test_int8_on_a_cpu_is_computed_by_onnxruntime() -> None:
+    assert Plan("cpu", "int8", 2, 1).on_onnxruntime
+    for device, compute_type in (("cpu", "int8_float32"), ("cpu", "float32"), ("cuda", "int8")):
+        assert not Plan(device, compute_type, 2, 1).on_onnxruntime

@@ -20,6 +20,7 @@ from faster_whisper.feature_extractor import FeatureExtractor
 
 from soundalike.audio.pcm import Samples
 from soundalike.engines.whisper.guard import most_tokens, trusted
+from soundalike.engines.whisper.network import OnnxWhisper
 from soundalike.engines.whisper.segments import FRAMES_PER_SECOND
 
 if TYPE_CHECKING:
@@ -78,6 +79,8 @@ class ClipWhisper(WhisperModel):  # type: ignore[misc]  # faster-whisper is unty
         self.__dict__.update(vars(model))
         self.feature_extractor = LastSpectrogram(model.feature_extractor)
         self._between = between
+        whisper: Any = model.model
+        self.model = whisper.interrupted(between) if isinstance(whisper, OnnxWhisper) else whisper
         self._uncut: NDArray[np.float32] | None = None
         """The window that was encoded last, where the encoder saw less than all of it."""
         self._detected: StorageView | None = None

@@ -2,10 +2,8 @@
 
 from collections.abc import Generator, Iterator
 from contextlib import closing
-from copy import copy
 from dataclasses import replace
 from functools import partial
-from itertools import chain
 from typing import ClassVar
 
 from soundalike.audio.loudness import normalized
@@ -15,7 +13,7 @@ from soundalike.engines.underway import Underway, underway
 from soundalike.engines.whisper.clips import speech_clips
 from soundalike.engines.whisper.listening import Heard, Listening
 from soundalike.engines.whisper.loading import load_model, plan_for
-from soundalike.engines.whisper.scoring import ScoringWhisper
+from soundalike.engines.whisper.scoring import scoring
 from soundalike.engines.whisper.segments import placed
 from soundalike.engines.whisper.slots import Slots
 from soundalike.engines.whisper.tokens import Vocabulary
@@ -43,8 +41,7 @@ class WhisperEngine:
         """
         plan = plan_for(config)
         self._model = load_model(config.weights, plan)
-        self._scoring_model = copy(self._model)
-        self._scoring_model.model = ScoringWhisper(self._model.model)
+        self._scoring_model = scoring(self._model)
         self._tokenizer = self._model.hf_tokenizer
         self._vocabulary = Vocabulary(
             self._tokenizer.id_to_token, self._tokenizer.token_to_id("<|endoftext|>")
@@ -64,7 +61,7 @@ class WhisperEngine:
         """One `Detected`, then segments in order (with deltas ahead of them where asked for).
 
         Clips are recognised ahead, side by side, and their events leave in order; only the first
-        clip of a job with deltas has no company, so that the first words come soonest.
+        clip has no company, where the others wait for its language, or the client for its deltas.
         `Detected` comes with the first segment; its language is the job's, or None, where nobody
         speaks. English-only weights transcribe where a translation is asked for.
 
@@ -112,18 +109,14 @@ class WhisperEngine:
             Listening(model, job, prompt, audio, clip, between)
             for clip in speech_clips(audio, job.vad)
         )
-        language, known = possible[0], len(possible) == 1
-        for clip in clips:
-            certain = known
-            if not known:
-                language, certain = turns.take(partial(clip.language, possible))
-            if certain and not job.deltas:
-                clips = chain([clip], clips)
-                break
-            heard = turns.take(partial(clip.text, language))
-            yield heard
-            if heard.segments:
-                break
+        language = possible[0]
+        if job.deltas or len(possible) > 1:
+            for clip in clips:
+                heard, certain = turns.take(partial(clip.heard, possible))
+                language = heard.language
+                yield heard
+                if certain or heard.segments:
+                    break
         yield from turns.in_order(partial(clip.text, language) for clip in clips)
 
     def _between(self, job: Underway) -> None:

@@ -10,6 +10,7 @@ from soundalike.audio.pcm import RECOGNITION_RATE, Samples
 from soundalike.engines.base import TranscriptionJob
 from soundalike.engines.whisper.clips import MAX_CLIP, Clip
 from soundalike.engines.whisper.context import LEAST_CERTAINTY, ClipWhisper
+from soundalike.engines.whisper.scoring import ScoringWhisper
 
 FALLBACK_TEMPERATURES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 """Tried in turn until the text is neither repetitive nor improbable (Radford et al., "Robust
@@ -64,17 +65,27 @@ class Listening:
             language, probability = self._model.spoken_language(self._speech, possible)
         return language, probability >= LEAST_CERTAINTY
 
+    def heard(self, possible: Sequence[str]) -> tuple[Heard, bool]:
+        """What is said, in the likeliest of the possible languages, and whether that is certain.
+
+        In one go: what the encoder gives for both is too large to be kept while others go first.
+        """
+        language, certain = possible[0], True
+        if len(possible) > 1:
+            language, certain = self.language(possible)
+        return self.text(language), certain
+
     def text(self, language: str) -> Heard:
         """What is said, taken to be in that language."""
         job = self._job
         sampled = job.temperature > 0
+        alone = isinstance(self._model.model, ScoringWhisper)
         segments, _ = self._model.transcribe(
             self._speech,
             language=language,
             task=job.task,
-            # log probabilities are to be had from a greedy search only, see `scoring`
-            beam_size=1 if job.logprobs else 5,
-            best_of=1 if job.logprobs or sampled else 5,
+            beam_size=1 if alone else 5,
+            best_of=1 if alone or sampled else 5,
             temperature=job.temperature if sampled else FALLBACK_TEMPERATURES,
             # what went wrong in one clip stays there
             condition_on_previous_text=False,

@@ -40,19 +40,34 @@ def load_model(weights: Path | None, plan: Plan) -> WhisperModel:
     Raises:
         ServerError: the weights are missing or damaged, or the device cannot run them.
     """
-    from faster_whisper import WhisperModel
-
     folder = _checked(weights)
     try:
-        return WhisperModel(
-            str(folder),
-            device=plan.device,
-            compute_type=plan.compute_type,
-            cpu_threads=plan.threads,
-            num_workers=plan.slots,
-        )
+        return _on_onnxruntime(folder, plan) or _on_ctranslate2(folder, plan)
     except Exception as error:  # the tokenizer's errors are bare ones
         raise ServerError(f"The Whisper weights in {folder} cannot be loaded: {error}") from error
+
+
+def _on_onnxruntime(folder: Path, plan: Plan) -> WhisperModel | None:
+    if not plan.on_onnxruntime:
+        return None
+    from soundalike.engines.whisper.network import NetworkModel, UnknownLayoutError
+
+    try:
+        return NetworkModel(folder, plan.slots * plan.threads)
+    except UnknownLayoutError:
+        return None  # CTranslate2 reads older ones as well
+
+
+def _on_ctranslate2(folder: Path, plan: Plan) -> WhisperModel:
+    from faster_whisper import WhisperModel
+
+    return WhisperModel(
+        str(folder),
+        device=plan.device,
+        compute_type=plan.compute_type,
+        cpu_threads=plan.threads,
+        num_workers=plan.slots,
+    )
 
 
 def _checked(folder: Path | None) -> Path:

@@ -52,6 +52,13 @@ class Plan:
     slots: int
     threads: int
 
+    @property
+    def on_onnxruntime(self) -> bool:
+        """Whether our own network computes it, and not CTranslate2: it is for int8 on a CPU, where
+        it takes two thirds of the time (docs/performance.md). `int8_float32` means the same
+        numbers in CTranslate2."""
+        return (self.device, self.compute_type) == ("cpu", "int8")
+
 
 def planned(machine: Machine, wishes: Wishes, weights: int) -> Plan:
     """The plan for a machine.

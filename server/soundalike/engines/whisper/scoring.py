@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from copy import copy
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from ctranslate2 import DataType, Device, StorageView
 
-from soundalike.engines.whisper.tokens import ScoredToken
+from soundalike.engines.whisper.network import OnnxWhisper
+from soundalike.engines.whisper.tokens import ScoredResult, ScoredToken
 
 if TYPE_CHECKING:
     from ctranslate2.models import Whisper
+    from faster_whisper import WhisperModel
 
 
-@dataclass(frozen=True, slots=True)
-class ScoredResult:
-    """What faster-whisper reads of a `WhisperGenerationResult`, its tokens scored."""
-
-    sequences_ids: list[list[ScoredToken]]
-    scores: list[float]
-    no_speech_prob: float
+def scoring(model: WhisperModel) -> WhisperModel:
+    """The model itself, where it scores its tokens as it is, or another on the same weights."""
+    if isinstance(model.model, OnnxWhisper):
+        return model
+    other = copy(model)
+    other.model = ScoringWhisper(model.model)
+    return other
 
 
 def log_probability(logits: StorageView, token: int) -> float:

@@ -24,9 +24,8 @@ WATCHFUL = 0.25
 SOON = 0.01
 """Seconds in which a free slot has begun with a work; who waits for longer waits in line."""
 
-NEWCOMER_WORKS = 2
-"""Of each job, that may go before others: the language of its first clip, if it is not given, and
-the text of it."""
+NEWCOMER_WORKS = 1
+"""Of each job, that may go before others: its first clip."""
 
 NEWCOMER_LEAD = 16
 """Works that a newcomer's may go before. Not all: many short jobs must not keep a long one out."""

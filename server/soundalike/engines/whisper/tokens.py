@@ -7,6 +7,7 @@ et al., "Language Models are Unsupervised Multitask Learners", 2019, and its `en
 
 from codecs import getincrementaldecoder
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 from soundalike.transcript import Delta, TokenLogprob
 
@@ -32,6 +33,15 @@ class ScoredToken(int):
         scored = super().__new__(cls, token)
         scored.logprob = logprob
         return scored
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredResult:
+    """What faster-whisper reads of a `WhisperGenerationResult`, its tokens scored."""
+
+    sequences_ids: list[list[ScoredToken]]
+    scores: list[float]
+    no_speech_prob: float
 
 
 def spelled(raw: bytes) -> str:
