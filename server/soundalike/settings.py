@@ -91,7 +91,8 @@ class Settings(BaseSettings):
     compute_type: ComputeType = Field(
         "auto",
         description="Number type of Whisper's weights: by `auto` the fastest that costs no words, "
-        "by `default` that of their file.",
+        "by `default` that of their file. On a CPU `int8` is computed by onnxruntime, all others "
+        "by CTranslate2.",
     )
     transcription_slots: int = Field(
         0,

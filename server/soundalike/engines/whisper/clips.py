@@ -23,7 +23,7 @@ them."""
 MAX_GAP = 3 * RECOGNITION_RATE
 """Samples of silence that a clip may hold; the decoder takes a longer one for the end of speech."""
 
-BLOCK = 60 * RECOGNITION_RATE
+BLOCK = 40 * RECOGNITION_RATE
 """Samples searched for speech at once, so that the first words of a long file do not wait for
 the search of its last ones. Longer than a clip."""
 

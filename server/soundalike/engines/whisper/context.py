@@ -41,8 +41,10 @@ LEAST_CERTAINTY = 0.5
 
 
 def context_of(content: int) -> int:
-    """Frames that the encoder needs for so many frames of content; never an odd number."""
-    return max(LEAST_CONTEXT, content + content % 2 + MARGIN)
+    """Frames that the encoder needs for so many frames of content: whole seconds, so that it
+    computes in tensors of few sizes, and the memory of one fits the next."""
+    seconds = -(-(content + MARGIN) // FRAMES_PER_SECOND)
+    return max(LEAST_CONTEXT, seconds * FRAMES_PER_SECOND)
 
 
 def content_of(window: NDArray[np.float32]) -> int:

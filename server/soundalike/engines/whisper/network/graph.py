@@ -32,9 +32,10 @@ ARENA = {
     "max_mem": 0,
     "arena_extend_strategy": 1,
     "initial_chunk_size_bytes": -1,
-    "max_dead_bytes_per_chunk": -1,
+    "max_dead_bytes_per_chunk": 1 << 20,
 }
-"""Of memory: no limit, as much more as is needed each time and not twice of it, else as usual."""
+"""Of memory: no limit; as much more as is needed each time, and not twice of it; a piece that is more
+than a MiB too large is split."""
 
 SPIN = 50
 """Microseconds in which a thread of onnxruntime keeps looking for work before it sleeps. A
