@@ -34,8 +34,8 @@ ARENA = {
     "initial_chunk_size_bytes": -1,
     "max_dead_bytes_per_chunk": 1 << 20,
 }
-"""Of memory: no limit; as much more as is needed each time, and not twice of it; a piece that is more
-than a MiB too large is split."""
+"""Of memory: no limit; as much more as is needed each time, and not twice of it; pieces that are
+more than a MiB too large are split."""
 
 SPIN = 50
 """Microseconds in which a thread of onnxruntime keeps looking for work before it sleeps. A
