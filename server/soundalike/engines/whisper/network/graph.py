@@ -5,7 +5,6 @@ int8 when it is known, with one scale for all of it, or for each row of it where
 for: a few of Whisper's activations are a hundred times the others, and take their precision away.
 """
 
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -27,15 +26,6 @@ CHUNK = 4096
 """Rows of a matrix that are brought to int8 at once, so that no second copy of it is needed."""
 
 LEAST_SCALE = np.float32(1e-6)
-
-ARENA = {
-    "max_mem": 0,
-    "arena_extend_strategy": 1,
-    "initial_chunk_size_bytes": -1,
-    "max_dead_bytes_per_chunk": 1 << 20,
-}
-"""Of memory: no limit; as much more as is needed each time, and not twice of it; pieces that are
-more than a MiB too large are split."""
 
 SPIN = 50
 """Microseconds in which a thread of onnxruntime keeps looking for work before it sleeps. A
@@ -129,9 +119,7 @@ class Graph:
         )
         sets = [helper.make_opsetid("", OPERATIONS), helper.make_opsetid(OWN, 1)]
         network = helper.make_model(graph, opset_imports=sets, ir_version=FILE_FORMAT)
-        _share_memory()
         options = onnxruntime.SessionOptions()
-        options.add_session_config_entry("session.use_env_allocators", "1")
         options.intra_op_num_threads = threads
         options.log_severity_level = 3
         options.add_session_config_entry("session.intra_op.spin_duration_us", str(SPIN))
@@ -179,14 +167,6 @@ class Graph:
     def _new(self) -> str:
         self._count += 1
         return f"v{self._count}"
-
-
-@cache
-def _share_memory() -> None:
-    """All networks compute in the same memory; it is given back in the pieces it was taken in."""
-    kind, use = onnxruntime.OrtAllocatorType, onnxruntime.OrtMemType
-    memory = onnxruntime.OrtMemoryInfo("Cpu", kind.ORT_ARENA_ALLOCATOR, 0, use.DEFAULT)
-    onnxruntime.create_and_register_allocator(memory, onnxruntime.OrtArenaCfg(ARENA))
 
 
 def _quantised(matrix: Array) -> tuple[NDArray[np.int8], Array]:

@@ -139,7 +139,7 @@ class OnnxWhisper:
 
         Args:
             start_sequence: the tokens between a prompt and the text.
-            num_frames: of the spectrogram, up to the end of its content; 2 or more.
+            num_frames: of the spectrogram, up to the end of its content.
         """
         (text,) = text_tokens
         first = len(start_sequence)
@@ -147,7 +147,7 @@ class OnnxWhisper:
         self.between()
         heads = self._config["alignment_heads"]
         states, looked = self._decoder.attended(encoding, tokens, heads)
-        looked = looked[..., : num_frames // STRIDE]
+        looked = looked[..., : max(1, num_frames // STRIDE)]
         path = aligned(looked, median_filter_width, first, len(tokens) - 1)
         return [Alignment(path, self._probabilities_of(text, states[first:]))]
 
@@ -166,12 +166,12 @@ class OnnxWhisper:
     ) -> Rules:
         never = {token for token in suppress_tokens if token >= 0}
         if -1 in suppress_tokens:
-            never.update(self._config["suppress_ids"])
+            never.update(self._config.get("suppress_ids", ()))
         times = prompt[-1] != self._control.no_times
         return Rules(
             self._control,
             tuple(never),
-            tuple(self._config["suppress_ids_begin"]) if suppress_blank else (),
+            tuple(self._config.get("suppress_ids_begin", ())) if suppress_blank else (),
             max_initial_timestamp_index if times else None,
         )
 
