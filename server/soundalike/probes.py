@@ -15,7 +15,12 @@ from pathlib import Path
 from typing import Any
 
 _ENCODERS = {"mp3": "libmp3lame", "opus": "libopus", "aac": "aac", "flac": "flac"}
-_WHISPER_LIBRARIES = {"faster-whisper": "faster_whisper", "ctranslate2": "ctranslate2"}
+_WHISPER_LIBRARIES = {
+    "faster-whisper": "faster_whisper",
+    "ctranslate2": "ctranslate2",
+    "onnx": "onnx",
+    "onnxruntime": "onnxruntime",
+}
 
 
 class ProbeError(Exception):

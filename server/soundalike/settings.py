@@ -100,7 +100,10 @@ class Settings(BaseSettings):
         description="Clips recognised at once, of all recordings; 0 chooses by cores and memory.",
     )
     transcription_threads: int = Field(
-        0, ge=0, description="Threads of each of them; 0 shares the cores out."
+        0,
+        ge=0,
+        description="Threads of each of them, which onnxruntime uses together; 0 shares the "
+        "cores out.",
     )
     rules: Literal["service", "schema"] = Field(
         "service",

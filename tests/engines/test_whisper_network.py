@@ -1,5 +1,7 @@
 """Our Whisper network on real weights and real speech, held against CTranslate2 in float32."""
 
+import subprocess
+import sys
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -236,3 +238,35 @@ def test_threads_side_by_side_hear_what_one_hears(encoded: list[Encoded]) -> Non
     clips = [clip for clip, _ in SHORT]
     with ThreadPoolExecutor(len(clips)) as pool:
         assert list(pool.map(text, clips)) == [text(clip) for clip in clips]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")
+def test_long_texts_take_little_memory(whisper_weights: Path) -> None:
+    """In a process of its own, whose memory nobody else has taken."""
+    code = f"""
+import numpy as np
+from pathlib import Path
+from soundalike.engines.whisper.network import NetworkModel
+
+def megabytes(kind):
+    (line,) = (l for l in open("/proc/self/status") if l.startswith(kind))
+    return int(line.split()[1]) // 1024
+
+whisper = NetworkModel(Path({str(whisper_weights)!r}), 2).model
+encoding = whisper.encode(np.zeros((1, 80, 1500), np.float32))
+before = megabytes("VmHWM")
+decoder = whisper._decoder
+beams = decoder.begin(encoding)
+decoder.advance(beams, [[1000] * 224])
+for _ in range(220):
+    decoder.advance(beams, [[1000]] * 5, [0] * 5)
+print(megabytes("VmHWM") - before)
+del beams
+before = megabytes("VmRSS")
+whisper.align(encoding, [1, 2, 3], [[1000] * 220], 1000, 7)
+print(megabytes("VmRSS") - before)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    decoding, kept_of_aligning = map(int, done.stdout.split())
+    assert decoding < 300
+    assert kept_of_aligning < 60

@@ -1,6 +1,7 @@
 """Our Whisper network and CTranslate2's on one set of invented weights, of sizes that no published
 Whisper has: two encoder layers of four heads, three decoder layers of two, 64 numbers wide."""
 
+import json
 import weakref
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -446,8 +447,49 @@ def test_threads_side_by_side_find_what_one_finds(ours: OnnxWhisper) -> None:
         assert list(pool.map(text, prompts)) == [text(prompt) for prompt in prompts]
 
 
+def configured(folder: Path, to: Path, changes: dict[str, Any]) -> OnnxWhisper:
+    """On the same weights, with some of what config.json says changed."""
+    copied(folder, to, (folder / "model.bin").read_bytes())
+    config = json.loads((to / "config.json").read_bytes()) | changes
+    (to / "config.json").write_text(json.dumps(config))
+    whisper: OnnxWhisper = NetworkModel(to, 1).model
+    return whisper
+
+
+def test_what_the_configuration_does_not_say(folder: Path, tmp_path: Path) -> None:
+    unsaid = ("suppress_ids", "suppress_ids_begin", "lang_ids", "alignment_heads")
+    silent = configured(folder, tmp_path, dict.fromkeys(unsaid))
+    assert len(generated(silent, TASK, max_length=12, suppress_tokens=[-1]).sequences_ids[0]) == 6
+    encoding = silent.encode(window(1000))
+    assert silent.detect_language(encoding) == [[]]
+    with pytest.raises(ServerError, match="no alignment_heads"):
+        silent.align(encoding, TASK, [[5, 6]], 1000, 7)
+
+
+@pytest.mark.parametrize("frames", [0, 1, 2])
+def test_words_in_hardly_any_frames(ours: OnnxWhisper, frames: int) -> None:
+    encoding = ours.encode(window(1000))
+    (found,) = ours.align(encoding, TASK, [[5, 6]], frames, 7)
+    assert found.alignments == [(0, 0), (1, 0), (2, 0)]
+    assert len(found.text_token_probs) == 2
+
+
+def test_a_tokenizer_that_lacks_a_token_is_left_to_ctranslate2(
+    folder: Path, tmp_path: Path
+) -> None:
+    copied(folder, tmp_path, (folder / "model.bin").read_bytes())
+    tokenizer = (tmp_path / "tokenizer.json").read_text()
+    (tmp_path / "tokenizer.json").write_text(tokenizer.replace("notimestamps", "nothing"))
+    with pytest.raises(UnknownLayoutError, match=r"lacks <\|notimestamps\|>"):
+        NetworkModel(tmp_path, 1)
+
+
 def test_unloading_gives_the_networks_back(folder: Path) -> None:
     model = NetworkModel(folder, 1)
     held = [weakref.ref(part) for part in (model.model._decoder, model.model._encoder)]
-    model.model.unload_model()
+    copy = model.model.interrupted(lambda: None)
+    for _ in range(2):
+        model.model.unload_model()
+    assert model.model.is_multilingual
+    del copy
     assert [reference() for reference in held] == [None, None]

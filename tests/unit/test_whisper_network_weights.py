@@ -2,8 +2,9 @@
 damaged is told from one that is whole, at little cost."""
 
 import struct
+import sys
 import tracemalloc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -107,7 +108,7 @@ def read_all(weights: Weights) -> None:
         try:
             weights.array(key)
             if len(weights.shape(key)) == 2:
-                weights.rows(key)[:]
+                weights.rows(key)[range(len(weights.rows(key)))]
         except UnknownLayoutError:
             continue
 
@@ -147,17 +148,15 @@ def test_an_int8_array_is_divided_by_the_scale_of_each_row(
 @pytest.mark.parametrize(
     "indices",
     [
-        slice(None),
-        slice(2, 5),
-        slice(None, None, 2),
+        range(6),
         [3],
         [5, 0, 5],
         np.array([[1, 2, 0], [4, 4, 5]]),
     ],
-    ids=["all", "slice", "every second", "one", "list", "of two dimensions"],
+    ids=["all", "one", "list", "of two dimensions"],
 )
 def test_rows_are_those_of_the_array(
-    kind: str, indices: slice | list[int] | NDArray[np.int64], opened: Opened
+    kind: str, indices: Sequence[int] | NDArray[np.int64], opened: Opened
 ) -> None:
     arrays = quantised("it", MATRIX) if kind == "int8" else {"it": MATRIX.astype(kind)}
     weights = opened(written({"before": np.zeros(3, np.int8), **arrays}))
@@ -165,6 +164,24 @@ def test_rows_are_those_of_the_array(
     assert len(rows) == 6
     assert rows[indices].dtype == np.float32
     assert rows[indices].tolist() == weights.array("it")[indices].tolist()
+
+
+def test_rows_of_a_file_that_is_cut_off_fail_and_those_of_one_that_is_replaced_stay(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "model.bin"
+    path.write_bytes(written({"it": MATRIX}))
+    rows = Weights(path).rows("it")
+    other = tmp_path / "other.bin"
+    other.write_bytes(written({"it": MATRIX + 1}))
+    if sys.platform != "win32":  # where a file in use cannot be replaced
+        other.replace(path)
+        assert rows[[1, 5]].tolist() == MATRIX[[1, 5]].tolist()
+    rows = Weights(path).rows("it")
+    with path.open("r+b") as file:
+        file.truncate(path.stat().st_size // 2)
+    with pytest.raises(OSError, match="cut off"):
+        rows[[5]]
 
 
 def test_an_alias_stands_for_an_array_and_its_scale(opened: Opened) -> None:

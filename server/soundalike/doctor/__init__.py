@@ -16,7 +16,7 @@ from soundalike.store.folder import ModelStore
 
 _USUAL = {
     "speech": ("pyttsx3", "pyttsx3 espeakng-loader"),
-    "transcription": ("whisper", "faster-whisper ctranslate2"),
+    "transcription": ("whisper", "faster-whisper ctranslate2 onnx onnxruntime"),
 }
 """The engine of each direction that is installed with soundalike, and its packages."""
 

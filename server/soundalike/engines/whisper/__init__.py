@@ -1,4 +1,4 @@
-"""Whisper through faster-whisper (CTranslate2).
+"""Whisper through faster-whisper, on onnxruntime or CTranslate2.
 
 Importing this package is cheap; the native libraries come in when `WhisperEngine` is first named.
 """

@@ -1,9 +1,9 @@
 """A Whisper that looks at no more of its window than a clip needs.
 
 Whisper's encoder is given 30 seconds whatever the clip's length, and the last 2 take it as long as
-the first 6. CTranslate2's encoder takes fewer. Right after its content a window must still hold
-some silence: with too little of it the decoder repeats itself until its token limit. How much is
-enough, and how often it is not, is measured in docs/performance.md.
+the first 6. CTranslate2's encoder takes fewer, and so does our own. Right after its content a
+window must still hold some silence: with too little of it the decoder repeats itself until its
+token limit. How much is enough, and how often it is not, is measured in docs/performance.md.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from faster_whisper import WhisperModel
@@ -25,6 +25,10 @@ from soundalike.engines.whisper.segments import FRAMES_PER_SECOND
 
 if TYPE_CHECKING:
     from ctranslate2 import StorageView
+
+    from soundalike.engines.whisper.network import encoder
+
+    Encoding: TypeAlias = StorageView | encoder.Encoding
     from numpy.typing import NDArray
 
 MARGIN = 5 * FRAMES_PER_SECOND
@@ -34,7 +38,8 @@ LEAST_CONTEXT = 10 * FRAMES_PER_SECOND
 """Frames of the shortest window."""
 
 _ROOM = threading.Lock()
-"""For one full window at a time, which takes the encoder four times the memory of a short one."""
+"""For one full window at a time, which takes CTranslate2's encoder four times the memory of a short
+one."""
 
 LEAST_CERTAINTY = 0.5
 """Probability of a language, below which it is looked for again in the full window."""
@@ -85,9 +90,9 @@ class ClipWhisper(WhisperModel):  # type: ignore[misc]  # faster-whisper is unty
         self.model = whisper.interrupted(between) if isinstance(whisper, OnnxWhisper) else whisper
         self._uncut: NDArray[np.float32] | None = None
         """The window that was encoded last, where the encoder saw less than all of it."""
-        self._detected: StorageView | None = None
+        self._detected: Encoding | None = None
         """The encoding that a language was found in, until its text is decoded."""
-        self._widened: StorageView | None = None
+        self._widened: Encoding | None = None
         """The encoding of the full window, where text had to be decoded from that."""
 
     def spoken_language(self, audio: Samples, possible: Sequence[str]) -> tuple[str, float]:
@@ -108,7 +113,7 @@ class ClipWhisper(WhisperModel):  # type: ignore[misc]  # faster-whisper is unty
         self._detected = encoding
         return found
 
-    def encode(self, features: NDArray[np.float32]) -> StorageView:
+    def encode(self, features: NDArray[np.float32]) -> Encoding:
         """faster-whisper's seam: a window, padded with zeros to its full 3000 frames."""
         if self._detected is not None:
             detected, self._detected = self._detected, None
@@ -122,7 +127,7 @@ class ClipWhisper(WhisperModel):  # type: ignore[misc]  # faster-whisper is unty
         return super().encode(features[:, :context])
 
     def generate_with_fallback(
-        self, encoder_output: StorageView, prompt: list[int], tokenizer: Any, options: Any
+        self, encoder_output: Encoding, prompt: list[int], tokenizer: Any, options: Any
     ) -> Any:
         """faster-whisper's seam: the text of an encoding, with its average log probability, its
         temperature and its compression ratio."""
@@ -130,7 +135,7 @@ class ClipWhisper(WhisperModel):  # type: ignore[misc]  # faster-whisper is unty
             return self._decoded(encoder_output, prompt, tokenizer, options)
         content = content_of(self._uncut)
         limit = min(most_tokens(content), self.max_length // 2, self.max_length - len(prompt))
-        # CTranslate2 generates half of the length that it is given
+        # CTranslate2 generates half of the length that it is given, and we follow it
         length = max(2 * limit, len(prompt) + limit)
         once = replace(
             options, temperatures=options.temperatures[:1], max_new_tokens=length - len(prompt)
@@ -147,7 +152,7 @@ class ClipWhisper(WhisperModel):  # type: ignore[misc]  # faster-whisper is unty
         self,
         tokenizer: Any,
         text_tokens: Any,
-        encoder_output: StorageView,
+        encoder_output: Encoding,
         num_frames: int,
         **options: Any,
     ) -> Any:
@@ -156,14 +161,12 @@ class ClipWhisper(WhisperModel):  # type: ignore[misc]  # faster-whisper is unty
             encoder_output = self._widened
         return super().find_alignment(tokenizer, text_tokens, encoder_output, num_frames, **options)
 
-    def _encoded_in_full(self, window: NDArray[np.float32]) -> StorageView:
+    def _encoded_in_full(self, window: NDArray[np.float32]) -> Encoding:
         self._between()
         with _ROOM:
             return super().encode(window)
 
-    def _decoded(
-        self, encoding: StorageView, prompt: list[int], tokenizer: Any, options: Any
-    ) -> Any:
+    def _decoded(self, encoding: Encoding, prompt: list[int], tokenizer: Any, options: Any) -> Any:
         """As faster-whisper does it, each temperature a step of its own."""
 
         def steps() -> Iterator[float]:
@@ -174,7 +177,7 @@ class ClipWhisper(WhisperModel):  # type: ignore[misc]  # faster-whisper is unty
         stepwise = replace(options, temperatures=steps())
         return super().generate_with_fallback(encoding, prompt, tokenizer, stepwise)
 
-    def _likeliest(self, encoding: StorageView, possible: Sequence[str]) -> tuple[str, float]:
+    def _likeliest(self, encoding: Encoding, possible: Sequence[str]) -> tuple[str, float]:
         found = {token[2:-2]: p for token, p in self.model.detect_language(encoding)[0]}
         language = max(possible, key=lambda code: found.get(code, 0.0))
         total = sum(found.get(code, 0.0) for code in possible)

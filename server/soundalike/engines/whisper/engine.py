@@ -60,8 +60,8 @@ class WhisperEngine:
     def transcribe(self, job: TranscriptionJob, audio: Samples) -> Iterator[TranscriptionEvent]:
         """One `Detected`, then segments in order (with deltas ahead of them where asked for).
 
-        Clips are recognised ahead, side by side, and their events leave in order; only the first
-        clip has no company, where the others wait for its language, or the client for its deltas.
+        Clips are recognised ahead, side by side, and their events leave in order; the first have no
+        company while the others wait for a language, or the client for its deltas.
         `Detected` comes with the first segment; its language is the job's, or None, where nobody
         speaks. English-only weights transcribe where a translation is asked for.
 

@@ -79,13 +79,13 @@ class Listening:
         """What is said, taken to be in that language."""
         job = self._job
         sampled = job.temperature > 0
-        alone = isinstance(self._model.model, ScoringWhisper)
+        greedy = isinstance(self._model.model, ScoringWhisper)
         segments, _ = self._model.transcribe(
             self._speech,
             language=language,
             task=job.task,
-            beam_size=1 if alone else 5,
-            best_of=1 if alone or sampled else 5,
+            beam_size=1 if greedy else 5,
+            best_of=1 if greedy or sampled else 5,
             temperature=job.temperature if sampled else FALLBACK_TEMPERATURES,
             # what went wrong in one clip stays there
             condition_on_previous_text=False,

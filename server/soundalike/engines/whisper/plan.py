@@ -13,7 +13,8 @@ GPU_SLOTS = 2
 
 SLOT_PER_WEIGHTS = 0.8
 """Memory of a slot at work on a full window, in sizes of the weights' file (which are float16).
-Measured with Whisper base; larger ones need less in proportion."""
+Measured with Whisper base on CTranslate2, which needs more than our own network; larger ones need
+less in proportion."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,8 @@ class Wishes:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Clips that are recognised at once, each on so many threads of that device."""
+    """Clips that are recognised at once, each on so many threads of that device. Our own network
+    takes those of all slots for one encoding after the other."""
 
     device: str
     compute_type: str
@@ -65,8 +67,8 @@ def planned(machine: Machine, wishes: Wishes, weights: int) -> Plan:
 
     A GPU is used where there is one. The number type is the fastest that costs no words: float16
     on a GPU, int8 on a CPU, float32 where the device has no such thing. Cores go to slots first:
-    two of one thread are done with short clips in 0.6 of the time of one of two threads
-    (docs/performance.md).
+    in CTranslate2 two of one thread are done with short clips in 0.6 of the time of one of two
+    threads (docs/performance.md).
 
     Args:
         weights: bytes of the weights' file. Slots whose work would not fit into the free memory

@@ -5,14 +5,15 @@ from dataclasses import dataclass
 
 import numpy as np
 from onnx import TensorProto
-from onnxruntime import OrtValue
+from onnxruntime import OrtValue, RunOptions
 
 from soundalike.engines.whisper.network.encoder import Encoding
-from soundalike.engines.whisper.network.graph import OWN, Graph
+from soundalike.engines.whisper.network.graph import OWN, Graph, giving_back
 from soundalike.engines.whisper.network.weights import Array, Weights
 
 MOST_THREADS = 2
-"""A token's work is too small to be shared by more."""
+"""For the tokens of all clips together. The work of one is too small to be shared by more (measured
+with Whisper base)."""
 
 HIDDEN = np.float32(-1e9)
 """Added to what attention may not look at."""
@@ -46,6 +47,7 @@ class Decoder:
         self._vocabulary = _vocabulary(weights).session(threads)
         self._layers = _layers(weights).session(threads)
         self._found = [value.name for value in self._layers.get_outputs()]
+        self._once = giving_back()
 
     @property
     def tokens(self) -> int:
@@ -69,7 +71,8 @@ class Decoder:
         Returns:
             The decoder's state after each token, shape (beams, tokens, width).
         """
-        states, *memory = self._run(beams, tokens, origins, 1 + 2 * self._depth)
+        names = self._found[: 1 + 2 * self._depth]
+        states, *memory = self._run(beams, tokens, origins, names)
         beams.length += len(tokens[0])
         beams.memory = memory
         return states.numpy()  # type: ignore[no-any-return]  # onnxruntime is untyped
@@ -86,10 +89,12 @@ class Decoder:
             The decoder's state after each token, shape (tokens, width), and what it looked at
             then: products of queries and keys, shape (heads, tokens, positions).
         """
-        found = self._run(self.begin(encoding), [tokens], (0,), None)
-        looks = [look.numpy() for look in found[1 + 2 * self._depth :]]
-        looked = np.stack([looks[layer][head].T for layer, head in heads])
-        return found[0].numpy()[0], looked
+        heads = [*heads]
+        layers = sorted({layer for layer, _ in heads})
+        names = [self._found[0], *(self._found[layer - self._depth] for layer in layers)]
+        states, *found = self._run(self.begin(encoding), [tokens], (0,), names, self._once)
+        looks = dict(zip(layers, (look.numpy() for look in found), strict=True))
+        return states.numpy()[0], np.stack([looks[layer][head].T for layer, head in heads])
 
     def logits(self, states: Array) -> Array:
         """Of each token of the vocabulary to be the next, shape (states, vocabulary).
@@ -106,12 +111,13 @@ class Decoder:
         beams: Beams,
         tokens: Sequence[Sequence[int]],
         origins: Sequence[int],
-        outputs: int | None,
+        outputs: Sequence[str],
+        options: RunOptions | None = None,
     ) -> list[OrtValue]:
         before, after = beams.length, beams.length + len(tokens[0])
         states = self._embeddings[np.array(tokens)] + self._positions[before:after]
         hidden = np.triu(np.full((after - before, after), HIDDEN), before + 1)
-        arrays = {"states": states, "origins": np.array(origins), "hidden": hidden}
+        arrays = {"states": states, "origins": np.array(origins, np.int64), "hidden": hidden}
         values = {name: OrtValue.ortvalue_from_numpy(array) for name, array in arrays.items()}
         for kind, held in (
             ("memory", beams.memory),
@@ -119,7 +125,7 @@ class Decoder:
             ("values", beams.encoding.values),
         ):
             values |= {f"{kind}{place}": value for place, value in enumerate(held)}
-        return self._layers.run_with_ort_values(self._found[:outputs], values)  # type: ignore[no-any-return]
+        return self._layers.run_with_ort_values(outputs, values, options)  # type: ignore[no-any-return]
 
 
 def _vocabulary(weights: Weights) -> Graph:

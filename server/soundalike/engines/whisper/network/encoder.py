@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from onnxruntime import OrtValue, RunOptions
+from onnxruntime import OrtValue
 
-from soundalike.engines.whisper.network.graph import OWN, Graph
+from soundalike.engines.whisper.network.graph import OWN, Graph, giving_back
 from soundalike.engines.whisper.network.weights import Weights
 
 STRIDE = 2
@@ -41,8 +41,7 @@ class Encoder:
         _views(graph, weights, _layers(graph, weights))
         self._session = graph.session(threads)
         self._turn = threading.Lock()
-        self._once = RunOptions()
-        self._once.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
+        self._once = giving_back()
 
     def __call__(self, spectrogram: NDArray[np.float32]) -> Encoding:
         """Args:

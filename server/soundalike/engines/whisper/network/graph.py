@@ -31,8 +31,6 @@ SPIN = 50
 """Microseconds in which a thread of onnxruntime keeps looking for work before it sleeps. A
 decoder's operations follow each other in less; waking a thread takes longer than most of them."""
 
-onnxruntime.disable_telemetry_events()
-
 
 class Graph:
     """Operations on named values. A value is a float32 tensor where nothing else is said."""
@@ -144,7 +142,8 @@ class Graph:
         quantised, scale = _quantised(matrix)
         zero = np.zeros(len(scale), np.int8)
         if not signed:
-            quantised, zero = (quantised ^ -128).view(np.uint8), (zero ^ -128).view(np.uint8)
+            quantised ^= -128
+            quantised, zero = quantised.view(np.uint8), (zero ^ -128).view(np.uint8)
         inputs = [value, self._external(quantised), self.constant(scale), self.constant(zero)]
         if bias is not None:
             inputs.append(self.constant(bias))
@@ -167,6 +166,13 @@ class Graph:
     def _new(self) -> str:
         self._count += 1
         return f"v{self._count}"
+
+
+def giving_back() -> onnxruntime.RunOptions:
+    """To run a network that takes much more memory than usual, and to give it back after."""
+    options = onnxruntime.RunOptions()
+    options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
+    return options
 
 
 def _quantised(matrix: Array) -> tuple[NDArray[np.int8], Array]:

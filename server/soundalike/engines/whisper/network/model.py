@@ -20,8 +20,9 @@ from soundalike.engines.whisper.network.decoder import Decoder
 from soundalike.engines.whisper.network.encoder import STRIDE, Encoder, Encoding
 from soundalike.engines.whisper.network.rules import ControlTokens, Rules
 from soundalike.engines.whisper.network.search import Hypothesis, Step, by_beams, by_drawing
-from soundalike.engines.whisper.network.weights import Array, Weights
+from soundalike.engines.whisper.network.weights import Array, UnknownLayoutError, Weights
 from soundalike.engines.whisper.tokens import ScoredResult
+from soundalike.errors import ServerError
 
 MULTILINGUAL = 51_865
 """Tokens of the smallest vocabulary of many languages."""
@@ -63,16 +64,17 @@ class OnnxWhisper:
         weights = Weights(folder / "model.bin")
         self._config: dict[str, Any] = json.loads((folder / "config.json").read_bytes())
         self._languages = {
-            token: str(tokenizer.id_to_token(token)) for token in self._config.get("lang_ids", ())
+            token: str(tokenizer.id_to_token(token)) for token in self._config.get("lang_ids") or ()
         }
         self._control = _control_tokens(tokenizer)
         self._decoder = Decoder(weights, threads)
         self._encoder = Encoder(weights, threads)
+        self._multilingual = self._decoder.tokens >= MULTILINGUAL
         self.between: Callable[[], None] = lambda: None
 
     @property
     def is_multilingual(self) -> bool:
-        return self._decoder.tokens >= MULTILINGUAL
+        return self._multilingual
 
     def interrupted(self, between: Callable[[], None]) -> OnnxWhisper:
         """The same Whisper, with a `between` of its own."""
@@ -87,7 +89,10 @@ class OnnxWhisper:
         return self._encoder(np.asarray(features, np.float32)[0])
 
     def detect_language(self, encoding: Encoding) -> list[list[tuple[str, float]]]:
-        """The languages of one encoding, as tokens, and their probabilities."""
+        """The languages of one encoding, as tokens, and their probabilities; none where the weights
+        name none."""
+        if not self._languages:
+            return [[]]
         states = self._decoder.advance(self._decoder.begin(encoding), [[self._control.start]])
         logits = self._decoder.logits(states[0])[0, [*self._languages]]
         found = zip(self._languages.values(), _probabilities(logits).tolist(), strict=True)
@@ -140,20 +145,28 @@ class OnnxWhisper:
         Args:
             start_sequence: the tokens between a prompt and the text.
             num_frames: of the spectrogram, up to the end of its content.
+
+        Raises:
+            ServerError: the weights do not say which heads follow the speech.
         """
         (text,) = text_tokens
         first = len(start_sequence)
         tokens = [*start_sequence, self._control.no_times, *text, self._control.end]
         self.between()
-        heads = self._config["alignment_heads"]
+        heads = self._config.get("alignment_heads")
+        if not heads:
+            raise ServerError(
+                "The Whisper weights give words no times: their config.json has no alignment_heads."
+            )
         states, looked = self._decoder.attended(encoding, tokens, heads)
         looked = looked[..., : max(1, num_frames // STRIDE)]
         path = aligned(looked, median_filter_width, first, len(tokens) - 1)
         return [Alignment(path, self._probabilities_of(text, states[first:]))]
 
     def unload_model(self) -> None:
-        """Gives the memory back; of no more use then."""
-        del self._encoder, self._decoder
+        """Gives the memory back, once no copy by `interrupted` is left. Of no more use then."""
+        for network in ("_encoder", "_decoder"):
+            self.__dict__.pop(network, None)
 
     def _rules(
         self,
@@ -166,12 +179,12 @@ class OnnxWhisper:
     ) -> Rules:
         never = {token for token in suppress_tokens if token >= 0}
         if -1 in suppress_tokens:
-            never.update(self._config.get("suppress_ids", ()))
+            never.update(self._config.get("suppress_ids") or ())
         times = prompt[-1] != self._control.no_times
         return Rules(
             self._control,
             tuple(never),
-            tuple(self._config.get("suppress_ids_begin", ())) if suppress_blank else (),
+            tuple(self._config.get("suppress_ids_begin") or ()) if suppress_blank else (),
             max_initial_timestamp_index if times else None,
         )
 
@@ -224,8 +237,10 @@ class NetworkModel(WhisperModel):  # type: ignore[misc]  # faster-whisper is unt
 
 def _control_tokens(tokenizer: Tokenizer) -> ControlTokens:
     def token(*names: str) -> int:
-        found = (tokenizer.token_to_id(name) for name in names)
-        return next(number for number in found if number is not None)
+        for name in names:
+            if (number := tokenizer.token_to_id(name)) is not None:
+                return int(number)
+        raise UnknownLayoutError(f"The tokenizer lacks {names[0]}.")
 
     return ControlTokens(
         end=token("<|endoftext|>"),

@@ -1,7 +1,7 @@
 """Which tokens may come next in a text, and that times come in pairs and in order.
 
 The rules are Whisper's own (Radford et al., "Robust Speech Recognition via Large-Scale Weak
-Supervision", 2022, and `decoding.py` of its reference implementation).
+Supervision", 2022), as CTranslate2 applies them (`src/models/whisper.cc`).
 """
 
 from collections.abc import Sequence
@@ -16,8 +16,8 @@ NEVER = np.float32(-np.inf)
 
 @dataclass(frozen=True, slots=True)
 class ControlTokens:
-    """The tokens of a vocabulary that are not text, which begins it and ends at `end`. The times
-    end it, from `time` on, 0.02 s apart."""
+    """The tokens of a vocabulary that are not text. It has the text first, then `end`, then the
+    others, and last the times, from `time` on, 0.02 s apart."""
 
     end: int
     start: int

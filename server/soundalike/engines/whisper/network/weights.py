@@ -8,7 +8,10 @@ and its data (CTranslate2, `src/models/model.cc`).
 """
 
 import math
+import os
 import struct
+import threading
+import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,7 +35,7 @@ Array = NDArray[np.float32]
 
 
 class UnknownLayoutError(Exception):
-    """The file is none of these, or it breaks off."""
+    """The file is no Whisper in this layout, or it breaks off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +83,7 @@ class Weights:
 
     def rows(self, name: str) -> "Rows":
         """Of a matrix too large to be held beside the network."""
-        stored = self._find(name)
-        mapped = np.memmap(self._path, stored.number_type, "r", stored.offset, stored.shape)
-        return Rows(mapped, self._scale(name))
+        return Rows(self._path, self._find(name), self._scale(name))
 
     def _scale(self, name: str) -> Array | None:
         """What int8 rows were multiplied by, shape (rows, 1, ...), as many sizes as theirs."""
@@ -108,18 +109,40 @@ class Weights:
 
 
 class Rows:
-    """Rows of a matrix, read when they are asked for."""
+    """Rows of a matrix, read when they are asked for, by any number of threads.
 
-    def __init__(self, mapped: NDArray[np.generic], scale: Array | None) -> None:
-        self._mapped = mapped
+    From the file that lay there at first: one that takes its name changes nothing. Not mapped: a
+    file that is overwritten or cut off must fail a job, and not the process.
+    """
+
+    def __init__(self, path: Path, stored: _Stored, scale: Array | None) -> None:
+        self._stored = stored
         self._scale = scale
+        self._turn = threading.Lock()
+        self._file = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+        weakref.finalize(self, os.close, self._file)
 
     def __len__(self) -> int:
-        return len(self._mapped)
+        return self._stored.shape[0]
 
-    def __getitem__(self, indices: slice | Sequence[int] | NDArray[np.int64]) -> Array:
-        rows = self._mapped[indices].astype(np.float32)
-        return rows if self._scale is None else rows / self._scale[indices]
+    def __getitem__(self, indices: Sequence[int] | NDArray[np.int64]) -> Array:
+        """Raises:
+        OSError: the file was cut off meanwhile.
+        """
+        places = np.asarray(indices)
+        data = b"".join(map(self._row, places.ravel().tolist()))
+        rows = np.frombuffer(data, self._stored.number_type).astype(np.float32)
+        rows = rows.reshape(*places.shape, *self._stored.shape[1:])
+        return rows if self._scale is None else rows / self._scale[places]
+
+    def _row(self, place: int) -> bytes:
+        size = self._stored.size // len(self)
+        with self._turn:
+            os.lseek(self._file, self._stored.offset + place * size, os.SEEK_SET)
+            data = os.read(self._file, size)
+        if len(data) < size:
+            raise OSError("The weights were cut off while they were in use.")
+        return data
 
 
 def _table(file: BinaryIO) -> dict[str, _Stored]:
