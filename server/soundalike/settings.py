@@ -102,8 +102,8 @@ class Settings(BaseSettings):
     transcription_threads: int = Field(
         0,
         ge=0,
-        description="Threads of each of them, which onnxruntime uses together; 0 shares the "
-        "cores out.",
+        description="Threads for each of these clips (onnxruntime uses those of all together); 0 "
+        "shares the cores out.",
     )
     rules: Literal["service", "schema"] = Field(
         "service",

@@ -119,7 +119,8 @@ def test_segments_have_the_fields_of_whisper(hear: Hear) -> None:
     assert (segment.id, segment.seek, segment.temperature) == (0, 0, 0.0)
     assert segment.text.startswith(" He")
     assert segment.start == pytest.approx((segment.tokens[0] - 50364) * 0.02)
-    assert segment.end == pytest.approx((segment.tokens[-1] - 50364) * 0.02)
+    said_until = (segment.tokens[-1] - 50364) * 0.02
+    assert segment.end == pytest.approx(min(said_until, 2.99))  # which is where the file ends
     assert segment.avg_logprob < 0 < segment.compression_ratio
     assert 0 <= segment.no_speech_prob < 0.5
     assert segment.words is None
