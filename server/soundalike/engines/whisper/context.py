@@ -25,11 +25,11 @@ from soundalike.engines.whisper.segments import FRAMES_PER_SECOND
 
 if TYPE_CHECKING:
     from ctranslate2 import StorageView
+    from numpy.typing import NDArray
 
     from soundalike.engines.whisper.network import encoder
 
     Encoding: TypeAlias = StorageView | encoder.Encoding
-    from numpy.typing import NDArray
 
 MARGIN = 5 * FRAMES_PER_SECOND
 """Frames of silence after the content of a window."""

@@ -155,7 +155,7 @@ class _Layers:
         self.memory: list[str] = []
         self.looks: list[str] = []
         heads, width = weights.number("decoder/num_heads"), weights.width
-        self._heads, self._width, self._size = heads, width, width // heads
+        self._heads, self._size = heads, width // heads
         self.states = graph.input("states", ["beams", "tokens", width])
         self._origins = graph.input("origins", ["beams"], TensorProto.INT64)
         self._hidden = graph.input("hidden", ["tokens", "after"])

@@ -13,7 +13,6 @@ from soundalike.engines.whisper.network.weights import Weights
 STRIDE = 2
 """Frames of a spectrogram for each position of an encoding."""
 
-
 USUAL = 2000
 """Frames of windows that are met all the time. What longer ones take is given back at once."""
 

@@ -76,12 +76,14 @@ class Graph:
         scale = self.add("Max", highest, lowest, self.constant(np.array(LEAST_SCALE)))
         return self.add("Div", value, scale), scale
 
-    def linear(
-        self, value: str, name: str, *, rows: slice = slice(None), factor: float = 1.0
-    ) -> str:
-        """A layer of the weights on few rows at once."""
-        matrix, bias = self._layer(name, rows, factor)
-        return self._product(value, matrix, bias)
+    def linear(self, value: str, name: str, *, factor: float = 1.0) -> str:
+        """A layer of the weights on few rows at once.
+
+        Args:
+            factor: of what it gives.
+        """
+        matrix, bias = self._layer(name)
+        return self._product(value, matrix * np.float32(factor), bias * np.float32(factor))
 
     def linear_by_row(
         self, value: tuple[str, str], name: str, *, rows: slice = slice(None), signed: bool = True
@@ -93,7 +95,7 @@ class Graph:
             signed: int8 times uint8, which is faster; but processors with AVX2 and without VNNI
                 add pairs of products in 16 bits, which values of one sign and size overflow.
         """
-        matrix, bias = self._layer(name, rows, 1.0)
+        matrix, bias = self._layer(name, rows)
         product = self._product(value[0], matrix, None, signed=signed)
         return self.add("Add", self.add("Mul", product, value[1]), self.constant(bias))
 
@@ -129,12 +131,9 @@ class Graph:
             network.SerializeToString(), options, providers=["CPUExecutionProvider"]
         )
 
-    def _layer(self, name: str, rows: slice, factor: float) -> tuple[Array, Array]:
-        matrix, bias = (
-            self._weights.array(f"{name}/weight")[rows],
-            self._weights.array(f"{name}/bias")[rows],
-        )
-        return (matrix, bias) if factor == 1.0 else (matrix * factor, bias * factor)
+    def _layer(self, name: str, rows: slice = slice(None)) -> tuple[Array, Array]:
+        matrix, bias = (self._weights.array(f"{name}/{part}") for part in ("weight", "bias"))
+        return matrix[rows], bias[rows]
 
     def _product(
         self, value: str, matrix: Array, bias: Array | None, *, signed: bool = False
