@@ -212,7 +212,7 @@ def test_the_score_of_a_text_by_its_length() -> None:
     assert Hypothesis([], -2.0).score(1) == -2.0
 
 
-SIZES = [1, 10, 63, 64, 65, 127, 128, 200, 500]
+SIZES = [1, 10, 31, 32, 33, 63, 64, 65, 127, 128, 200, 500]
 
 
 @given(
@@ -232,18 +232,20 @@ def test_the_best_are_those_that_sorting_finds(
         array = np.round(array)
     if kind == "few are possible":
         array[chance.random(array.shape) < 0.97] = -np.inf
-    found, places, tokens = _best(array.copy(), number)
+    added = np.round(chance.normal(size=rows)).astype(np.float32)
+    found, places, tokens = _best(array.copy(), added, number)
+    array += added[:, np.newaxis]
     assert found.tolist() == np.sort(array, axis=None)[::-1][:number].tolist()
     assert array[places, tokens].tolist() == found.tolist()
     assert len(set(zip(places, tokens, strict=True))) == min(number, array.size)
 
 
-@pytest.mark.parametrize("columns", [64, 65, 200])
+@pytest.mark.parametrize("columns", [31, 64, 65, 200])
 def test_the_best_are_found_wherever_they_are(columns: int) -> None:
     for row, column in np.ndindex(3, columns):
         array = np.zeros((3, columns), np.float32)
         array[row, column] = 1
-        values, places, tokens = _best(array, 1)
+        values, places, tokens = _best(array, np.zeros(3, np.float32), 1)
         assert (values.tolist(), places, tokens) == ([1], [row], [column])
 
 

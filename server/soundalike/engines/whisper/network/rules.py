@@ -74,5 +74,16 @@ class Rules:
                 logits[time:] = NEVER
                 return
             logits[: self.control.end] = NEVER
-        if np.logaddexp.reduce(logits[time:]) > logits[:time].max():
+        times = logits[time:]
+        if times.max() > NEVER and log_sum(times) > logits[:time].max():
             logits[:time] = NEVER
+
+
+def log_sum(values: Array) -> Array:
+    """The logarithm of the sum of the exponentials along the last axis, not all of which are
+    minus infinity."""
+    highest = values.max(axis=-1, keepdims=True)
+    powers = values - highest
+    np.exp(powers, out=powers)
+    found: Array = highest[..., 0] + np.log(powers.sum(axis=-1))
+    return found

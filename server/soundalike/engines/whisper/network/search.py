@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from soundalike.engines.whisper.network.rules import Rules
+from soundalike.engines.whisper.network.rules import Rules, log_sum
 from soundalike.engines.whisper.network.weights import Array
 from soundalike.engines.whisper.tokens import ScoredToken
 
@@ -16,7 +16,7 @@ Step = Callable[[Sequence[int], Sequence[int]], Array]
 """From the tokens that go on with some of the texts, and the places of these among the texts
 before, to the logits of their next tokens, shape (texts, vocabulary), which may be changed."""
 
-BLOCK = 64
+BLOCK = 32
 """Tokens whose best is compared with others', so that few tokens need be sorted."""
 
 
@@ -46,24 +46,24 @@ def by_beams(
     logits, texts, totals = first, [list[ScoredToken]()], np.zeros(1, np.float32)
     for length in range(1, most + 1):
         rules.apply(logits, texts)
-        _to_log_probabilities(logits)
+        sums = log_sum(logits)
         # So many, that if every second is an end there are enough others
-        scores, origins, tokens = _best(logits + totals[:, np.newaxis], 2 * beams)
+        scores, origins, tokens = _best(logits, totals - sums, 2 * beams)
+        scored = [
+            ScoredToken(token, float(logits[origin, token] - sums[origin]))
+            for origin, token in zip(origins, tokens, strict=True)
+        ]
         going_on: list[int] = []
         for place, (origin, token) in enumerate(zip(origins, tokens, strict=True)):
             ends = token == rules.control.end
             if place < beams and (ends or length == most):
-                text = [] if ends else [ScoredToken(token, float(logits[origin, token]))]
-                found.append(Hypothesis([*texts[origin], *text], float(scores[place])))
+                text = texts[origin] if ends else [*texts[origin], scored[place]]
+                found.append(Hypothesis(text, float(scores[place])))
             elif not ends and len(going_on) < beams:
                 going_on.append(place)
         if len(found) >= enough or length == most:
             break
-        texts = [
-            [*texts[origin], ScoredToken(tokens[place], float(logits[origin, tokens[place]]))]
-            for place in going_on
-            for origin in (origins[place],)
-        ]
+        texts = [[*texts[origins[place]], scored[place]] for place in going_on]
         totals = scores[going_on]
         logits = step([tokens[place] for place in going_on], [origins[place] for place in going_on])
     return found
@@ -92,8 +92,7 @@ def by_drawing(
     while texts:
         rules.apply(logits, texts)
         tokens = (logits / temperature + chance.gumbel(size=logits.shape)).argmax(axis=1).tolist()
-        _to_log_probabilities(logits)
-        scores = logits[np.arange(len(tokens)), tokens]
+        scores = logits[np.arange(len(tokens)), tokens] - log_sum(logits)
         totals = totals + scores
         going_on: list[int] = []
         for place, (text, token) in enumerate(zip(texts, tokens, strict=True)):
@@ -111,25 +110,25 @@ def by_drawing(
     return found
 
 
-def _to_log_probabilities(logits: Array) -> None:
-    """In place, along the vocabulary."""
-    logits -= logits.max(axis=1, keepdims=True)
-    logits -= np.log(np.exp(logits).sum(axis=1, keepdims=True))
-
-
-def _best(scores: Array, number: int) -> tuple[Array, list[int], list[int]]:
+def _best(logits: Array, added: Array, number: int) -> tuple[Array, list[int], list[int]]:
     """The highest scores, highest first, their rows and their columns.
 
-    They are in the blocks that have the highest best ones, or among the last columns."""
-    rows, columns = scores.shape
-    whole = columns // BLOCK
-    blocks = scores[:, : whole * BLOCK].reshape(rows, whole, BLOCK).max(axis=2).ravel()
-    kept = np.argpartition(-blocks, min(number, len(blocks) - 1))[:number]
-    starts = kept // whole * columns + kept % whole * BLOCK
-    within = (starts[:, np.newaxis] + np.arange(BLOCK)).ravel()
-    last = np.add.outer(np.arange(rows) * columns, np.arange(whole * BLOCK, columns)).ravel()
+    A block holds every so many columns of a row. The highest scores are in the blocks that have
+    the highest best ones, or among the last columns, which fill no block.
+
+    Args:
+        added: to each row of the logits, to make scores of them.
+    """
+    rows, columns = logits.shape
+    blocks = columns // BLOCK
+    highest = logits[:, : blocks * BLOCK].reshape(rows, BLOCK, blocks).max(axis=1)
+    highest = (highest + added[:, np.newaxis]).ravel()
+    kept = np.argpartition(-highest, min(number, len(highest) - 1))[:number]
+    starts = kept // blocks * columns + kept % blocks
+    within = np.add.outer(starts, np.arange(BLOCK) * blocks).ravel()
+    last = np.add.outer(np.arange(rows) * columns, np.arange(blocks * BLOCK, columns)).ravel()
     candidates = np.concatenate([within, last])
-    values = scores.ravel()[candidates]
+    values = logits.ravel()[candidates] + added[candidates // columns]
     order = np.argsort(-values, kind="stable")[:number]
     places = candidates[order]
     return values[order], (places // columns).tolist(), (places % columns).tolist()
