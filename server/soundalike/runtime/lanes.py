@@ -62,7 +62,7 @@ class Lanes:
             waits in line; at the latest when it gives something. Others begin with their first
             step. It is `taken` from then on, and the engine's time counts, but for when it
             `waits` once more.
-        after_job: called on a lane's thread when a job has ended.
+        after_step: called on a lane's thread after each step of a job.
     """
 
     def __init__(
@@ -73,13 +73,13 @@ class Lanes:
         threads: int,
         depth: int,
         late: Callable[[Job], bool] = lambda _: False,
-        after_job: Callable[[], None] = lambda: None,
+        after_step: Callable[[], None] = lambda: None,
     ) -> None:
         self._open_work = open_work
         self._emit = emit
         self._depth = depth
         self._late = late
-        self._after_job = after_job
+        self._after_step = after_step
         self._waiting: deque[_Ticket] = deque()
         self._tickets: dict[int, _Ticket] = {}
         self._changed = threading.Condition()
@@ -167,7 +167,7 @@ class Lanes:
             else:
                 with self._changed:
                     del self._tickets[ticket.number]
-                self._after_job()
+            self._after_step()
         for ticket in held:
             if ticket.steps:
                 ticket.steps.close()

@@ -6,15 +6,15 @@ import time
 from collections.abc import Callable
 from functools import cache
 
-INTERVAL = 1.0
-"""Seconds between two times of giving memory back."""
+INTERVAL = 0.5
+"""Seconds between two times of giving memory back, which takes some milliseconds."""
 
 
 class Returning:
-    """Gives freed memory back after jobs, at most once in a while.
+    """Gives freed memory back between the steps of jobs, at most once in a while.
 
-    glibc keeps what was freed below the last block in use. Recordings of all lengths, freed in any
-    order, so leave a host at several times what it holds.
+    glibc keeps what was freed below the last block in use. Recordings and tensors of all sizes,
+    freed in any order, so leave a host at several times what it holds.
     """
 
     def __init__(self, give_back: Callable[[], None] | None = None) -> None:
@@ -23,7 +23,7 @@ class Returning:
         self._last = 0.0
         self._owed = False
 
-    def after_job(self) -> None:
+    def after_step(self) -> None:
         with self._lock:
             now = time.monotonic()
             self._owed = now - self._last < INTERVAL
@@ -33,7 +33,7 @@ class Returning:
         self._give_back()
 
     def after_burst(self) -> None:
-        """Called now and then: gives back what the jobs have freed that ended too soon after
+        """Called now and then: gives back what was freed by steps that ended too soon after
         another."""
         with self._lock:
             if not self._owed:

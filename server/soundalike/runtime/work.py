@@ -91,6 +91,7 @@ class EngineHost:
                 codecs[opening.kind]()
             except Exception:  # each job that needs them fails, and those alone
                 log.exception("codecs cannot be loaded")
+            self._returning.after_step()  # what the loading took
 
             def close() -> None:
                 engine.close()
@@ -104,7 +105,7 @@ class EngineHost:
             threads=opening.threads,
             depth=opening.depth,
             late=_waits_for_its_upload,
-            after_job=self._returning.after_job,
+            after_step=self._returning.after_step,
         )
 
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from onnx import TensorProto
-from onnxruntime import OrtValue, RunOptions
+from onnxruntime import OrtValue
 
 from soundalike.engines.whisper.network.encoder import Encoding
-from soundalike.engines.whisper.network.graph import OWN, Graph, giving_back
+from soundalike.engines.whisper.network.graph import OWN, Graph
 from soundalike.engines.whisper.network.weights import Array, Weights
 
 MOST_THREADS = 2
@@ -47,7 +47,6 @@ class Decoder:
         self._vocabulary = _vocabulary(weights).session(threads)
         self._layers = _layers(weights).session(threads)
         self._found = [value.name for value in self._layers.get_outputs()]
-        self._once = giving_back()
 
     @property
     def tokens(self) -> int:
@@ -92,7 +91,7 @@ class Decoder:
         heads = [*heads]
         layers = sorted({layer for layer, _ in heads})
         names = [self._found[0], *(self._found[layer - self._depth] for layer in layers)]
-        states, *found = self._run(self.begin(encoding), [tokens], (0,), names, self._once)
+        states, *found = self._run(self.begin(encoding), [tokens], (0,), names)
         looks = dict(zip(layers, (look.numpy() for look in found), strict=True))
         return states.numpy()[0], np.stack([looks[layer][head].T for layer, head in heads])
 
@@ -112,7 +111,6 @@ class Decoder:
         tokens: Sequence[Sequence[int]],
         origins: Sequence[int],
         outputs: Sequence[str],
-        options: RunOptions | None = None,
     ) -> list[OrtValue]:
         before, after = beams.length, beams.length + len(tokens[0])
         states = self._embeddings[np.array(tokens)] + self._positions[before:after]
@@ -125,7 +123,7 @@ class Decoder:
             ("values", beams.encoding.values),
         ):
             values |= {f"{kind}{place}": value for place, value in enumerate(held)}
-        return self._layers.run_with_ort_values(outputs, values, options)  # type: ignore[no-any-return]
+        return self._layers.run_with_ort_values(outputs, values)  # type: ignore[no-any-return]
 
 
 def _vocabulary(weights: Weights) -> Graph:

@@ -7,14 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 from onnxruntime import OrtValue
 
-from soundalike.engines.whisper.network.graph import OWN, Graph, giving_back
+from soundalike.engines.whisper.network.graph import OWN, Graph
 from soundalike.engines.whisper.network.weights import Weights
 
 STRIDE = 2
 """Frames of a spectrogram for each position of an encoding."""
-
-USUAL = 2000
-"""Frames of windows that are met all the time. What longer ones take is given back at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,16 +37,14 @@ class Encoder:
         _views(graph, weights, _layers(graph, weights))
         self._session = graph.session(threads)
         self._turn = threading.Lock()
-        self._once = giving_back()
 
     def __call__(self, spectrogram: NDArray[np.float32]) -> Encoding:
         """Args:
         spectrogram: shape (mels, frames), frames an even number up to 3000.
         """
         window = OrtValue.ortvalue_from_numpy(np.ascontiguousarray(spectrogram[np.newaxis]))
-        options = self._once if spectrogram.shape[-1] > USUAL else None
         with self._turn:
-            views = self._session.run_with_ort_values(None, {"spectrogram": window}, options)
+            views = self._session.run_with_ort_values(None, {"spectrogram": window})
         half = len(views) // 2
         return Encoding(tuple(views[:half]), tuple(views[half:]))
 

@@ -122,6 +122,8 @@ class Graph:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 3
+        # Which keeps the most that it was ever asked for, in pieces of its own
+        options.enable_cpu_mem_arena = False
         options.add_session_config_entry("session.intra_op.spin_duration_us", str(SPIN))
         options.add_session_config_entry("session.force_spinning_stop", "1")
         # onnxruntime copies them into its own order, and reads these until it has
@@ -165,13 +167,6 @@ class Graph:
     def _new(self) -> str:
         self._count += 1
         return f"v{self._count}"
-
-
-def giving_back() -> onnxruntime.RunOptions:
-    """To run a network that takes much more memory than usual, and to give it back after."""
-    options = onnxruntime.RunOptions()
-    options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
-    return options
 
 
 def _quantised(matrix: Array) -> tuple[NDArray[np.int8], Array]:
