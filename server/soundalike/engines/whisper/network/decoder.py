@@ -15,9 +15,6 @@ MOST_THREADS = 2
 """For the tokens of all clips together. The work of one is too small to be shared by more (measured
 with Whisper base)."""
 
-HIDDEN = np.float32(-1e9)
-"""Added to what attention may not look at."""
-
 
 @dataclass(slots=True)
 class Beams:
@@ -114,8 +111,7 @@ class Decoder:
     ) -> list[OrtValue]:
         before, after = beams.length, beams.length + len(tokens[0])
         states = self._embeddings[np.array(tokens)] + self._positions[before:after]
-        hidden = np.triu(np.full((after - before, after), HIDDEN), before + 1)
-        arrays = {"states": states, "origins": np.array(origins, np.int64), "hidden": hidden}
+        arrays = {"states": states, "origins": np.array(origins, np.int64)}
         values = {name: OrtValue.ortvalue_from_numpy(array) for name, array in arrays.items()}
         for kind, held in (
             ("memory", beams.memory),
@@ -156,7 +152,6 @@ class _Layers:
         self._heads, self._size = heads, width // heads
         self.states = graph.input("states", ["beams", "tokens", width])
         self._origins = graph.input("origins", ["beams"], TensorProto.INT64)
-        self._hidden = graph.input("hidden", ["tokens", "after"])
         self._shape = graph.add("Shape", self.states)
 
     def add(self, layer: int, states: str) -> str:
@@ -170,23 +165,24 @@ class _Layers:
         return graph.add("Add", states, outer)
 
     def _own_attention(self, layer: int, states: str, name: str) -> str:
-        graph, heads, size = self.graph, self._heads, self._size
+        graph, size = self.graph, self._size
         parts = graph.linear(graph.norm(states, f"{name}/layer_norm"), f"{name}/linear_0")
-        parts = graph.add("Reshape", parts, graph.shape(0, 0, 3, heads, size))
-        parts = graph.add("Transpose", parts, perm=[2, 0, 3, 1, 4])
-        part = [graph.add("Gather", parts, graph.constant(np.array(i)), axis=0) for i in range(3)]
-        for place in (1, 2):
-            memory = graph.input(
-                f"memory{2 * layer + place - 1}", ["old beams", heads, "before", size]
-            )
-            memory = graph.add("Gather", memory, self._origins, axis=0)
-            part[place] = graph.add("Concat", memory, part[place], axis=2)
-            self.memory.append(part[place])
-        scale = self._size**-0.5
-        look = graph.add("FusedMatMul", part[0], part[1], domain=OWN, transB=1, alpha=scale)
-        weighed = graph.add("Softmax", graph.add("Add", look, self._hidden), axis=-1)
-        seen = graph.add("Transpose", graph.add("MatMul", weighed, part[2]), perm=[0, 2, 1, 3])
-        return graph.linear(graph.add("Reshape", seen, self._shape), f"{name}/linear_1")
+        asked, *said = graph.split("Split", parts, results=3, axis=2, num_outputs=3)
+        memory = [
+            graph.input(f"memory{number}", ["old beams", self._heads, "before", size])
+            for number in (2 * layer, 2 * layer + 1)
+        ]
+        memory = [graph.add("Gather", held, self._origins, axis=0) for held in memory]
+        seen, *memory = graph.split(
+            "MultiHeadAttention",
+            *(asked, *said, "", "", "", *memory),
+            results=3,
+            domain=OWN,
+            num_heads=self._heads,
+            unidirectional=1,
+        )
+        self.memory += memory
+        return graph.linear(seen, f"{name}/linear_1")
 
     def _attention(self, layer: int, states: str, name: str) -> str:
         """To the encoding. All beams look at one, so that they are rows of one product for each

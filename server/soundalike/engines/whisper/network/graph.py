@@ -62,11 +62,18 @@ class Graph:
 
     def add(self, operation: str, *inputs: str, domain: str = "", **attributes: Any) -> str:
         """One operation; its result."""
-        name = self._new()
-        self._nodes.append(
-            helper.make_node(operation, list(inputs), [name], name, domain=domain, **attributes)
-        )
+        (name,) = self.split(operation, *inputs, results=1, domain=domain, **attributes)
         return name
+
+    def split(
+        self, operation: str, *inputs: str, results: int, domain: str = "", **attributes: Any
+    ) -> list[str]:
+        """One operation that has several results."""
+        names = [self._new() for _ in range(results)]
+        self._nodes.append(
+            helper.make_node(operation, list(inputs), names, names[0], domain=domain, **attributes)
+        )
+        return names
 
     def scaled(self, value: str) -> tuple[str, str]:
         """Each row brought to at most 1, and what it was divided by."""
