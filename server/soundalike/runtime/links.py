@@ -19,8 +19,8 @@ Receive = Callable[[Frame | None], None]
 
 MALLOC = {
     "MALLOC_ARENA_MAX": "1",
-    "MALLOC_MMAP_THRESHOLD_": str(2 * 2**20),
-    "MALLOC_TRIM_THRESHOLD_": str(64 * 2**20),
+    "MALLOC_MMAP_THRESHOLD_": str(16 * 2**20),
+    "MALLOC_TRIM_THRESHOLD_": str(96 * 2**20),
 }
 """How glibc's allocator gives memory back. By itself it keeps what each of a host's threads ever
 used: Whisper base at work on ten recordings then takes 590 MB instead of 390 (mallopt(3))."""

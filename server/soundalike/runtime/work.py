@@ -58,7 +58,7 @@ class EngineHost:
             self._open(load_opening(frame.value))
         elif frame.op == "ping":
             self._emit(Frame("pong", value=self._lanes.look() if self._lanes else 0))
-            self._returning.after_burst()
+            self._returning.now_and_then()
         elif self._lanes is not None:
             if frame.op == "run":
                 self._lanes.submit(frame.job, load_job(frame.value))
