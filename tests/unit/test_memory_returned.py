@@ -1,11 +1,10 @@
 """Memory that goes back to the machine between steps."""
 
+import ctypes
 import os
-import platform
 import queue
 import subprocess
 import sys
-import threading
 import time
 
 import pytest
@@ -49,7 +48,10 @@ def test_all_goes_back_at_a_ping_after_steps(monkeypatch: pytest.MonkeyPatch) ->
     assert [frame.op for frame in said] == ["pong"] * 3
 
 
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="glibc alone has malloc_trim")
+@pytest.mark.skipif(
+    sys.platform != "linux" or not hasattr(ctypes.CDLL(None), "mallinfo2"),
+    reason="glibc alone, from 2.33 on, tells how much is free",
+)
 def test_free_memory_goes_back_where_there_is_more_of_it_than_may_be_kept() -> None:
     """In a process of its own, whose memory is its own alone."""
     done = subprocess.run(
@@ -61,25 +63,25 @@ def test_free_memory_goes_back_where_there_is_more_of_it_than_may_be_kept() -> N
     )
     held, spared, left = map(int, done.stdout.split())
     assert spared > held - 2**20
-    assert left < held - 40 * 2**20
+    assert left < held - 80 * 2**20
 
 
 HOLES = """
+import os
 from pathlib import Path
-from soundalike.runtime.links import MALLOC
 from soundalike.runtime.memory import free_memory_back
 
 def resident():
     pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * 4096
+    return pages * os.sysconf("SC_PAGE_SIZE")
 
-blocks = [bytearray(2**20) for _ in range(50)]
+blocks = [bytearray(2**20) for _ in range(100)]
 last = bytearray(2**20)
 blocks.clear()
 print(resident())
 free_memory_back()(2**29)
 print(resident())
-free_memory_back()(0)
+free_memory_back()(60 * 2**20)  # more than is in use, less than is free
 print(resident())
 """
 
@@ -109,12 +111,12 @@ def test_memory_goes_back_after_each_step_of_a_job() -> None:
 
 
 def test_what_opening_an_engine_took_goes_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    given = threading.Event()
-    monkeypatch.setattr(work, "Returning", lambda: Returning(lambda _: given.set()))
+    given: queue.Queue[int] = queue.Queue()
+    monkeypatch.setattr(work, "Returning", lambda: Returning(given.put))
     said: queue.Queue[Frame] = queue.Queue()
     host = work.EngineHost(said.put)
     opening = Opening("transcription", EngineConfig("stub"), threads=1, depth=1)
     host.handle(Frame("open", value=dump_opening(opening)))
     assert said.get(timeout=10).op == "opened"
-    assert given.wait(timeout=10)
+    assert given.get(timeout=10) == 0
     host.close()

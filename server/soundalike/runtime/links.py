@@ -22,8 +22,9 @@ MALLOC = {
     "MALLOC_MMAP_THRESHOLD_": str(16 * 2**20),
     "MALLOC_TRIM_THRESHOLD_": str(96 * 2**20),
 }
-"""How glibc's allocator gives memory back. By itself it keeps what each of a host's threads ever
-used: Whisper base at work on ten recordings then takes 590 MB instead of 390 (mallopt(3))."""
+"""How glibc's allocator gives memory back (mallopt(3)). By itself it keeps what each of a host's
+threads ever used; with lower limits the same pages are asked for again and again
+(docs/performance.md)."""
 
 _PASSED = re.compile(
     # where programmes and their files are

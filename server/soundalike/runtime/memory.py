@@ -10,8 +10,8 @@ INTERVAL = 0.5
 """Seconds between two times of giving memory back, which takes some milliseconds."""
 
 SPARE = 96 * 2**20
-"""Bytes that may lie free for the next steps: to ask for the same pages again costs a clip a
-twentieth of its time."""
+"""Bytes that may be free before some are given back: to ask for the same pages again costs a clip a
+twentieth of its time. glibc's own limit for the heap's end is the same (`links.MALLOC`)."""
 
 
 class Returning:
@@ -31,7 +31,7 @@ class Returning:
         self._owed = False
 
     def after_step(self) -> None:
-        """Gives memory back where more is free than the next steps will need."""
+        """Gives memory back where more is free than `SPARE`."""
         with self._lock:
             now = time.monotonic()
             self._owed = True
@@ -41,11 +41,16 @@ class Returning:
         self._give_back(SPARE)
 
     def now_and_then(self) -> None:
-        """Gives back all that is free, where there were steps since the time before."""
+        """Called with each ping: gives back all that is free, where there were steps since the
+        time before. Where nobody pings, `SPARE` stays."""
         with self._lock:
-            if not self._owed:
-                return
-            self._owed = False
+            owed, self._owed = self._owed, False
+        if owed:
+            self.give_all()
+
+    def give_all(self) -> None:
+        """Gives back all that is free."""
+        with self._lock:
             self._last = time.monotonic()
         self._give_back(0)
 
@@ -58,17 +63,21 @@ class _Heap(ctypes.Structure):
 
 @cache
 def free_memory_back() -> Callable[[int], None]:
-    """malloc_trim(3), where more bytes are free than a number that it takes (mallinfo2(3)). Nothing
-    where the C library does not have both."""
+    """malloc_trim(3), where more bytes are free than a number that it takes (mallinfo2(3), which
+    counts what lies between blocks in use even when it was given back before). Before glibc 2.33,
+    which does not tell, at 0 alone; with other C libraries nothing."""
     try:
         library = ctypes.CDLL(None)
-        trim, heap = library.malloc_trim, library.mallinfo2
-    except (AttributeError, OSError, TypeError):  # musl, macOS, Windows, glibc before 2.33
+        trim = library.malloc_trim
+    except (AttributeError, OSError, TypeError):  # musl, macOS, Windows
         return lambda _: None
-    trim.argtypes, heap.restype = [ctypes.c_size_t], _Heap
+    trim.argtypes = [ctypes.c_size_t]
+    heap = getattr(library, "mallinfo2", None)
+    if heap is not None:
+        heap.restype = _Heap
 
-    def give_back(kept: int) -> None:
-        if heap().free > kept:
+    def give_back(above: int) -> None:
+        if not above or (heap and heap().free > above):
             trim(0)
 
     return give_back

@@ -91,7 +91,7 @@ class EngineHost:
                 codecs[opening.kind]()
             except Exception:  # each job that needs them fails, and those alone
                 log.exception("codecs cannot be loaded")
-            self._returning.after_step()  # what the loading took
+            self._returning.give_all()  # what the loading took
 
             def close() -> None:
                 engine.close()

@@ -166,16 +166,16 @@ class _Layers:
 
     def _own_attention(self, layer: int, states: str, name: str) -> str:
         graph, size = self.graph, self._size
-        parts = graph.linear(graph.norm(states, f"{name}/layer_norm"), f"{name}/linear_0")
-        asked, *said = graph.split("Split", parts, results=3, axis=2, num_outputs=3)
+        linear = graph.linear(graph.norm(states, f"{name}/layer_norm"), f"{name}/linear_0")
+        parts = graph.add_several("Split", linear, results=3, axis=2, num_outputs=3)
         memory = [
             graph.input(f"memory{number}", ["old beams", self._heads, "before", size])
             for number in (2 * layer, 2 * layer + 1)
         ]
         memory = [graph.add("Gather", held, self._origins, axis=0) for held in memory]
-        seen, *memory = graph.split(
+        seen, *memory = graph.add_several(
             "MultiHeadAttention",
-            *(asked, *said, "", "", "", *memory),
+            *(*parts, "", "", "", *memory),
             results=3,
             domain=OWN,
             num_heads=self._heads,

@@ -62,10 +62,10 @@ class Graph:
 
     def add(self, operation: str, *inputs: str, domain: str = "", **attributes: Any) -> str:
         """One operation; its result."""
-        (name,) = self.split(operation, *inputs, results=1, domain=domain, **attributes)
+        (name,) = self.add_several(operation, *inputs, results=1, domain=domain, **attributes)
         return name
 
-    def split(
+    def add_several(
         self, operation: str, *inputs: str, results: int, domain: str = "", **attributes: Any
     ) -> list[str]:
         """One operation that has several results."""
@@ -129,7 +129,7 @@ class Graph:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 3
-        # Which keeps the most that it was ever asked for, in pieces of its own
+        # An arena keeps the most that it was ever asked for
         options.enable_cpu_mem_arena = False
         options.add_session_config_entry("session.intra_op.spin_duration_us", str(SPIN))
         options.add_session_config_entry("session.force_spinning_stop", "1")

@@ -75,11 +75,11 @@ class Rules:
                 return
             logits[: self.control.end] = NEVER
         times = logits[time:]
-        if times.max() > NEVER and log_sum(times) > logits[:time].max():
+        if times.max() > NEVER and log_sum_exp(times) > logits[:time].max():
             logits[:time] = NEVER
 
 
-def log_sum(values: Array) -> Array:
+def log_sum_exp(values: Array) -> Array:
     """The logarithm of the sum of the exponentials along the last axis, not all of which are
     minus infinity."""
     highest = values.max(axis=-1, keepdims=True)

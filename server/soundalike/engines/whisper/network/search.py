@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from soundalike.engines.whisper.network.rules import Rules, log_sum
+from soundalike.engines.whisper.network.rules import Rules, log_sum_exp
 from soundalike.engines.whisper.network.weights import Array
 from soundalike.engines.whisper.tokens import ScoredToken
 
@@ -46,7 +46,7 @@ def by_beams(
     logits, texts, totals = first, [list[ScoredToken]()], np.zeros(1, np.float32)
     for length in range(1, most + 1):
         rules.apply(logits, texts)
-        sums = log_sum(logits)
+        sums = log_sum_exp(logits)
         # So many, that if every second is an end there are enough others
         scores, origins, tokens = _best(logits, totals - sums, 2 * beams)
         scored = [
@@ -92,7 +92,7 @@ def by_drawing(
     while texts:
         rules.apply(logits, texts)
         tokens = (logits / temperature + chance.gumbel(size=logits.shape)).argmax(axis=1).tolist()
-        scores = logits[np.arange(len(tokens)), tokens] - log_sum(logits)
+        scores = logits[np.arange(len(tokens)), tokens] - log_sum_exp(logits)
         totals = totals + scores
         going_on: list[int] = []
         for place, (text, token) in enumerate(zip(texts, tokens, strict=True)):
