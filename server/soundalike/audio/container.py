@@ -22,6 +22,10 @@ of sound (`heard`)."""
 _DEMUXERS = "aac,aiff,flac,matroska,mov,mp3,mpeg,ogg,wav"
 _PROTOCOLS = "none"
 
+_PROBED = "4"
+"""Packets of a WAV file in which FFmpeg looks for other codecs that pose as PCM. By default it
+takes 2500, and longer for that than for decoding a short clip; four show DTS."""
+
 _SHORT = 600
 """Seconds that a small file may claim in its header without its packets being asked."""
 
@@ -56,6 +60,7 @@ def checked(file: BinaryIO, max_seconds: float, tell: Tell) -> Iterator[InputCon
 def opened(file: BinaryIO) -> Iterator[InputContainer]:
     """The container in a file, from its start. Whatever goes wrong with it is the file's fault."""
     options = {"format_whitelist": _DEMUXERS, "protocol_whitelist": _PROTOCOLS}
+    options["max_probe_packets"] = _PROBED
     file.seek(0)
     try:
         with av.open(

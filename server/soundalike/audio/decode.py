@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-from av import AudioFrame, AudioResampler, FFmpegError
+from av import AudioFifo, AudioFrame, AudioResampler, FFmpegError
 from av.container import InputContainer
 
 from soundalike.audio.container import Tell, checked, opened, refuse_channels, sound_stream
@@ -18,6 +18,9 @@ from soundalike.audio.refusals import LONGEST_SECONDS, Bounds, Refusal
 from soundalike.transcript import Inspected
 
 _FULL_SCALE = 2**31
+
+_BLOCK = 2**15
+"""Samples of each channel that are worked on at once, at least."""
 
 
 def decode(
@@ -124,10 +127,22 @@ def _mono(frames: Iterator[AudioFrame], rate: int) -> Iterator[Samples]:
     # takes only one kind.
     for _, run in groupby(frames, key=_kind):
         resampler = AudioResampler("s32", rate=rate)
-        for frame in chain(run, [None]):
+        for frame in chain(_joined(run), [None]):
             for block in resampler.resample(frame):
                 if block is not None:  # what a resampler with nothing to do makes of the end
                     yield _averaged(block)
+
+
+def _joined(frames: Iterator[AudioFrame]) -> Iterator[AudioFrame]:
+    """The same sound in fewer frames: what is done with a frame costs more than its samples."""
+    fifo = AudioFifo()
+    for frame in frames:
+        frame.pts = None  # where sound is missing, the rest moves up
+        fifo.write(frame)
+        if fifo.samples >= _BLOCK and (block := fifo.read()):
+            yield block
+    if rest := fifo.read():
+        yield rest
 
 
 def _averaged(block: AudioFrame) -> Samples:
