@@ -30,6 +30,10 @@ SPARES = 2
 """Children made ahead. One does for uploads that come one by one; the next of a series would wait
 for it to be made."""
 
+QUIET = 0.05
+"""Seconds without news before another spare is made while there is one: making it takes more of a
+processor than decoding a short clip, and the job of the upload that has just come needs that."""
+
 
 class Decoder:
     """Takes orders until the socket that they come from is closed.
@@ -60,7 +64,8 @@ class Decoder:
         making = True
         while True:
             # Orders that have come go ahead of making children for later ones.
-            events = self._selector.select(0 if making else None)
+            patience = QUIET if self._spares else 0
+            events = self._selector.select(patience if making else None)
             if not events:
                 making = self._make_spare()
             for key, _ in events:
