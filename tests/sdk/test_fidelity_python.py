@@ -277,12 +277,16 @@ def test_translations_keep_the_official_schema(
 def test_events_of_a_transcription_keep_the_official_schema(
     strict: openai.OpenAI, audio: Sound, validate: Any, model: str, asked: Any
 ) -> None:
-    for event in transcript_events(strict, audio, model, **asked):
+    events = transcript_events(strict, audio, model, **asked)
+    assert events
+    for event in events:
         validate("CreateTranscriptionResponseStreamEvent", event.to_dict())
 
 
 def test_events_of_speech_keep_the_official_schema(strict: openai.OpenAI, validate: Any) -> None:
-    for event in speech_events(strict):
+    events = speech_events(strict)
+    assert events
+    for event in events:
         validate("CreateSpeechResponseStreamEvent", event)
 
 

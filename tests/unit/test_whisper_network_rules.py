@@ -18,7 +18,7 @@ TIMES = 6
 VOCABULARY = TIME + TIMES
 
 tokens = st.integers(0, VOCABULARY - 1)
-few = st.lists(tokens, max_size=3).map(tuple)
+few = st.lists(st.integers(0, NO_TIMES), max_size=3).map(tuple)
 
 
 def plainly_allowed(rules: Rules, text: list[int], logits: list[float]) -> set[int]:

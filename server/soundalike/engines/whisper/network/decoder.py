@@ -1,6 +1,6 @@
 """The decoder: from the tokens so far to what it makes of the next one."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -74,7 +74,7 @@ class Decoder:
         return states.numpy()  # type: ignore[no-any-return]  # onnxruntime is untyped
 
     def attended(
-        self, encoding: Encoding, tokens: Sequence[int], heads: Iterable[tuple[int, int]]
+        self, encoding: Encoding, tokens: Sequence[int], heads: Sequence[tuple[int, int]]
     ) -> tuple[Array, Array]:
         """A whole text at once.
 
@@ -85,7 +85,6 @@ class Decoder:
             The decoder's state after each token, shape (tokens, width), and what it looked at
             then: products of queries and keys, shape (heads, tokens, positions).
         """
-        heads = [*heads]
         layers = sorted({layer for layer, _ in heads})
         names = [self._found[0], *(self._found[layer - self._depth] for layer in layers)]
         states, *found = self._run(self.begin(encoding), [tokens], (0,), names)

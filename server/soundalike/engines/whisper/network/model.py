@@ -18,7 +18,7 @@ from tokenizers import Tokenizer
 from soundalike.engines.whisper.network.alignment import aligned
 from soundalike.engines.whisper.network.decoder import Decoder
 from soundalike.engines.whisper.network.encoder import STRIDE, Encoder, Encoding
-from soundalike.engines.whisper.network.rules import ControlTokens, Rules
+from soundalike.engines.whisper.network.rules import ControlTokens, Rules, log_sum_exp
 from soundalike.engines.whisper.network.search import Hypothesis, Step, by_beams, by_drawing
 from soundalike.engines.whisper.network.weights import Array, UnknownLayoutError, Weights
 from soundalike.engines.whisper.tokens import ScoredResult
@@ -69,12 +69,8 @@ class OnnxWhisper:
         self._control = _control_tokens(tokenizer)
         self._decoder = Decoder(weights, threads)
         self._encoder = Encoder(weights, threads)
-        self._multilingual = self._decoder.tokens >= MULTILINGUAL
+        self.is_multilingual = self._decoder.tokens >= MULTILINGUAL
         self.between: Callable[[], None] = lambda: None
-
-    @property
-    def is_multilingual(self) -> bool:
-        return self._multilingual
 
     def interrupted(self, between: Callable[[], None]) -> OnnxWhisper:
         """The same Whisper, with a `between` of its own."""
@@ -95,7 +91,8 @@ class OnnxWhisper:
             return [[]]
         states = self._decoder.advance(self._decoder.begin(encoding), [[self._control.start]])
         logits = self._decoder.logits(states[0])[0, [*self._languages]]
-        found = zip(self._languages.values(), _probabilities(logits).tolist(), strict=True)
+        probabilities = np.exp(logits - log_sum_exp(logits)).tolist()
+        found = zip(self._languages.values(), probabilities, strict=True)
         return [sorted(found, key=lambda language: -language[1])]
 
     def generate(
@@ -129,7 +126,7 @@ class OnnxWhisper:
             )
         else:
             found = by_beams(first, step, rules, most, beam_size, round(beam_size * patience))
-        no_speech = _probabilities(start)[self._control.no_speech]
+        no_speech = np.exp(start[self._control.no_speech] - log_sum_exp(start))
         return [_result(found, length_penalty, float(no_speech))]
 
     def align(
@@ -209,8 +206,8 @@ class OnnxWhisper:
         for begin in range(0, len(text), ROWS):
             tokens = text[begin : begin + ROWS]
             logits = self._decoder.logits(states[begin : begin + len(tokens)])
-            among = _probabilities(logits[:, : self._control.end])
-            found += among[np.arange(len(tokens)), tokens].tolist()
+            said = logits[np.arange(len(tokens)), tokens]
+            found += np.exp(said - log_sum_exp(logits[:, : self._control.end])).tolist()
         return found
 
 
@@ -248,13 +245,6 @@ def _control_tokens(tokenizer: Tokenizer) -> ControlTokens:
         no_speech=token("<|nospeech|>", "<|nocaptions|>"),
         no_times=token("<|notimestamps|>"),
     )
-
-
-def _probabilities(logits: Array) -> Array:
-    """Along the last axis."""
-    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    found: Array = powers / powers.sum(axis=-1, keepdims=True)
-    return found
 
 
 def _result(

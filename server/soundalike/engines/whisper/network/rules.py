@@ -34,7 +34,7 @@ class Rules:
     """What may be said.
 
     Attributes:
-        never: tokens that may not.
+        never: tokens that may not; no times.
         not_first: tokens that may not begin a text.
         latest: the latest time that a text may begin with, counted in times; None for a text
             without times.
@@ -75,7 +75,7 @@ class Rules:
                 return
             logits[: self.control.end] = NEVER
         times = logits[time:]
-        if times.max() > NEVER and log_sum_exp(times) > logits[:time].max():
+        if log_sum_exp(times) > logits[:time].max():
             logits[:time] = NEVER
 
 
