@@ -30,9 +30,9 @@ SPARES = 2
 """Children made ahead. One does for uploads that come one by one; the next of a series would wait
 for it to be made."""
 
-QUIET = 0.05
-"""Seconds without news before another spare is made while there is one: making it takes more of a
-processor than decoding a short clip, and the job of the upload that has just come needs that."""
+QUIET = 1.0
+"""Seconds without news before another spare is made while there is one: until then whoever sent the
+last upload may be waiting for its answer, and needs the processor more."""
 
 
 class Decoder:
