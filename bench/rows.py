@@ -45,6 +45,7 @@ class Row:
         baseline: the same of what it is compared with, in the same run.
         errors: word error rate, 0 to 1, over all samples together, where text came out.
         baseline_errors: that of the baseline.
+        in_turns: each sample and its baseline are of the same thing, taken one after the other.
     """
 
     name: str
@@ -57,12 +58,17 @@ class Row:
     place: Place | None = None
     baseline_place: Place | None = None
     note: str = ""
+    in_turns: bool = False
 
     @property
     def ratio(self) -> float | None:
-        """Median to the baseline's median."""
+        """Median to the baseline's median; of what was taken in turns the median of the ratios,
+        which load that comes and goes changes less."""
         if not (self.samples and self.baseline):
             return None
+        if self.in_turns:
+            pairs = zip(self.samples, self.baseline, strict=True)
+            return statistics.median(sample / below for sample, below in pairs)
         below = statistics.median(self.baseline)
         return statistics.median(self.samples) / below if below else None
 

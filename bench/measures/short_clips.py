@@ -61,6 +61,7 @@ def measure(context: Context) -> Iterator[Row]:
             Place("latency", "soundalike over HTTP", length),
             Place("latency", "faster-whisper in process", length),
             source,
+            in_turns=True,
         )
         for name in ("said", "ours", "plain"):
             getattr(whole, name).extend(getattr(heard, name))

@@ -15,6 +15,10 @@ def test_a_percentile_is_a_sample() -> None:
     assert [percentile(samples, percent) for percent in (0, 20, 50, 95, 100)] == [1, 1, 3, 5, 5]
 
 
+def test_the_ratio_of_what_took_turns_is_the_median_of_the_ratios() -> None:
+    assert Row("clip", "s", (1, 6, 20), (4, 24, 100), in_turns=True).ratio == 0.25
+
+
 def test_the_ratio_is_that_of_the_medians() -> None:
     assert Row("clip", "s", (1, 2, 9), (4, 8, 100)).ratio == 0.25
     assert Row("clip", "s", (1, 2, 9)).ratio is None
