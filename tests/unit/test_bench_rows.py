@@ -16,7 +16,7 @@ def test_a_percentile_is_a_sample() -> None:
 
 
 def test_the_ratio_of_what_took_turns_is_the_median_of_the_ratios() -> None:
-    assert Row("clip", "s", (1, 6, 20), (4, 24, 100), in_turns=True).ratio == 0.25
+    assert Row("clip", "s", (1, 9, 20), (4, 24, 100), in_turns=True).ratio == 0.25
 
 
 def test_the_ratio_is_that_of_the_medians() -> None:
