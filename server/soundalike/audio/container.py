@@ -24,7 +24,8 @@ _PROTOCOLS = "none"
 
 _PROBED = "4"
 """Packets of a WAV file in which FFmpeg looks for other codecs that pose as PCM. By default it
-takes 2500, and longer for that than for decoding a short clip; four show DTS."""
+takes 32, and longer for that than for decoding a short clip; four show DTS that begins in the first
+third of a second."""
 
 _SHORT = 600
 """Seconds that a small file may claim in its header without its packets being asked."""

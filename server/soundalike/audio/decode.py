@@ -20,7 +20,10 @@ from soundalike.transcript import Inspected
 _FULL_SCALE = 2**31
 
 _BLOCK = 2**15
-"""Samples of each channel that are worked on at once, at least."""
+"""Samples of each channel after which those so far are worked on."""
+
+_BLOCK_SECONDS = 2
+"""Or so many seconds: of a low sample rate a block grows when it is resampled."""
 
 
 def decode(
@@ -139,7 +142,8 @@ def _joined(frames: Iterator[AudioFrame]) -> Iterator[AudioFrame]:
     for frame in frames:
         frame.pts = None  # where sound is missing, the rest moves up
         fifo.write(frame)
-        if fifo.samples >= _BLOCK and (block := fifo.read()):
+        enough = min(_BLOCK, _BLOCK_SECONDS * frame.sample_rate)
+        if fifo.samples >= enough and (block := fifo.read()):
             yield block
     if rest := fifo.read():
         yield rest

@@ -67,9 +67,10 @@ def test_memory_is_limited(new_decoder: Any, slow_flac: Any, wav: Any) -> None:
 
 
 def test_memory_suffices_for_what_is_odd_and_not_for_a_bomb(
-    shared: ConfinedDecoder, slow_flac: Any
+    shared: ConfinedDecoder, slow_flac: Any, wav: Any
 ) -> None:
     assert len(shared.decode(slow_flac(512))) == pytest.approx(512 * 4000, rel=0.01)
+    assert len(shared.decode(wav(600, 10))) == pytest.approx(600 * 16_000, rel=0.01)
     bomb = slow_flac(65_535)
     assert bomb.stat().st_size < 10_000
     with pytest.raises(InvalidRequestError, match=r"16383\.75 seconds is longer than the 8"):
