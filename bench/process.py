@@ -57,11 +57,13 @@ def running(
 
     Args:
         ready: matches what it prints when it is ready; the first group is its address.
-        variables: of its environment, beside those of this process.
+        variables: of its environment, beside those of this process. Python may keep what it has
+            compiled, as it does by itself: else each process would compile the server anew.
 
     Raises:
         NotReadyError: it did not come up; the text is what it printed.
     """
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     began = time.perf_counter()
     process = subprocess.Popen(
         command,
@@ -69,7 +71,7 @@ def running(
         stderr=subprocess.STDOUT,
         text=True,
         cwd=cwd,
-        env={**os.environ, "NO_COLOR": "1", "PYTHONUNBUFFERED": "1", **(variables or {})},
+        env={**environment, "NO_COLOR": "1", "PYTHONUNBUFFERED": "1", **(variables or {})},
     )
     printed: list[str] = []
     found: list[tuple[str, float]] = []
