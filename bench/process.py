@@ -46,6 +46,12 @@ def soundalike(*flags: str) -> list[str]:
     return [sys.executable, "-m", "soundalike", "serve", "--port", "0", "--offline", *flags]
 
 
+def environment() -> dict[str, str]:
+    """For processes that are measured: this one's, but Python may keep what it has compiled, as it
+    does by itself. Else each process would compile the server anew."""
+    return {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+
+
 @contextmanager
 def running(
     command: Sequence[str],
@@ -57,13 +63,11 @@ def running(
 
     Args:
         ready: matches what it prints when it is ready; the first group is its address.
-        variables: of its environment, beside those of this process. Python may keep what it has
-            compiled, as it does by itself: else each process would compile the server anew.
+        variables: of its environment, beside those of `environment()`.
 
     Raises:
         NotReadyError: it did not come up; the text is what it printed.
     """
-    environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     began = time.perf_counter()
     process = subprocess.Popen(
         command,
@@ -71,7 +75,7 @@ def running(
         stderr=subprocess.STDOUT,
         text=True,
         cwd=cwd,
-        env={**environment, "NO_COLOR": "1", "PYTHONUNBUFFERED": "1", **(variables or {})},
+        env={**environment(), "NO_COLOR": "1", "PYTHONUNBUFFERED": "1", **(variables or {})},
     )
     printed: list[str] = []
     found: list[tuple[str, float]] = []

@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from bench.client import Client
 from bench.context import Context
 from bench.measures.clients import crowd
+from bench.process import environment
 from bench.rows import Row, Target, milliseconds
 from soundalike.testing import Server, serve
 
@@ -36,6 +37,7 @@ CROWDS = (1, 4)
 
 
 def measure(context: Context) -> Iterator[Row]:
+    _fresh()  # which may have to compile the modules
     fresh = [_fresh() for _ in range(context.times(5, 2))]
     yield Row("start in a new process, with imports", "s", tuple(fresh), target=FRESH_TARGET)
     yield from _starts(context.times(10, 3))
@@ -46,7 +48,12 @@ def measure(context: Context) -> Iterator[Row]:
 
 def _fresh() -> float:
     done = subprocess.run(
-        [sys.executable, "-c", FRESH], capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", FRESH],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
     )
     return float(done.stdout)
 
