@@ -9,9 +9,10 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
 
 from soundalike.cli import main
-from soundalike.cli.loading import uncollected
+from soundalike.cli.loading import unbuilt, uncollected
 from soundalike.engines.pyttsx3 import language
 
 NATIVE = {"av", "numpy", "ctranslate2", "faster_whisper", "onnxruntime", "pyttsx3", "py3langid"}
@@ -93,6 +94,32 @@ def test_garbage_is_looked_for_again_after_loading() -> None:
         assert not gc.isenabled()
         raise ImportError
     assert gc.isenabled()
+
+
+def test_models_are_built_when_they_are_first_used_if_they_were_defined_meanwhile() -> None:
+    with suppress(ImportError), unbuilt():
+
+        class Late(BaseModel):
+            seconds: float
+
+        raise ImportError
+
+    class Early(BaseModel):
+        seconds: float
+
+    assert Early.__pydantic_complete__
+    assert not Late.__pydantic_complete__
+    assert Late(seconds=1).seconds == 1
+
+
+def test_a_server_builds_nothing_of_the_document_that_nobody_has_asked_for(tmp_path: Path) -> None:
+    code = (
+        "from soundalike.cli import serve\n"
+        "serve._load_web_stack()\n"
+        "from fastapi.openapi.models import OpenAPI\n"
+        "assert not OpenAPI.__pydantic_complete__"
+    )
+    assert "fastapi" in loaded(code, tmp_path)
 
 
 def test_a_text_waits_for_the_classifier_that_is_being_read() -> None:

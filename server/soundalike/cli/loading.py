@@ -18,3 +18,18 @@ def uncollected() -> Iterator[None]:
     finally:
         gc.freeze()
         gc.enable()
+
+
+@contextmanager
+def unbuilt() -> Iterator[None]:
+    """The models of pydantic that are defined meanwhile are built when they are first used.
+
+    FastAPI defines all that an OpenAPI document can consist of, which is a tenth of the start.
+    """
+    from pydantic import BaseModel
+
+    BaseModel.model_config["defer_build"] = True
+    try:
+        yield
+    finally:
+        del BaseModel.model_config["defer_build"]

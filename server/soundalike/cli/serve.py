@@ -15,7 +15,7 @@ import click
 from soundalike.cli.banner import banner, reached
 from soundalike.cli.descriptors import affordable
 from soundalike.cli.engines import check_engines
-from soundalike.cli.loading import uncollected
+from soundalike.cli.loading import unbuilt, uncollected
 from soundalike.cli.options import read_settings, setting_options, strays
 from soundalike.cli.pull import pull_missing
 from soundalike.errors import ApiError
@@ -170,7 +170,7 @@ async def _serve(settings: Settings, listening: socket.socket, folder: Path) -> 
 
 
 def _load_web_stack() -> None:
-    with uncollected():
+    with uncollected(), unbuilt():
         import soundalike.cli.web_server  # noqa: F401
 
 
@@ -179,4 +179,5 @@ def _web_server(settings: Settings, runtime: LocalRuntime, folder: Path) -> "Web
 
     os.environ.setdefault("OTEL_SERVICE_NAME", "soundalike")  # where traces are wanted
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
-    return WebServer(settings, runtime, folder)
+    with unbuilt():  # which loads what only some servers need
+        return WebServer(settings, runtime, folder)
