@@ -18,7 +18,7 @@ host = subprocess.Popen(
     stdin=subprocess.PIPE, stdout=subprocess.PIPE,
 )
 opening = Opening("transcription", EngineConfig("stub"), threads=1, depth=1)
-host.stdin.write(Frame("open", value=dump_opening(opening)).encode())
+host.stdin.write(Frame("open", value=dump_opening(opening)).encode() + Frame("prepare").encode())
 host.stdin.flush()
 assert read_frame(host.stdout).op == "opened"
 while not (decoders := psutil.Process(host.pid).children()):

@@ -1,6 +1,8 @@
 """What a start loads, and what it leaves until it is needed."""
 
+import asyncio
 import gc
+import queue
 import signal
 import subprocess
 import sys
@@ -13,7 +15,13 @@ from pydantic import BaseModel
 
 from soundalike.cli import main
 from soundalike.cli.loading import unbuilt, uncollected
+from soundalike.engines.base import EngineConfig
 from soundalike.engines.pyttsx3 import language
+from soundalike.runtime import work
+from soundalike.runtime.base import Deployment
+from soundalike.runtime.frames import Frame, Opening, dump_opening
+from soundalike.runtime.hosts import Host
+from soundalike.runtime.local import LocalRuntime
 
 NATIVE = {"av", "numpy", "ctranslate2", "faster_whisper", "onnxruntime", "pyttsx3", "py3langid"}
 SELDOM_NEEDED = {
@@ -87,6 +95,38 @@ def test_the_stub_opens_without_numpy(tmp_path: Path) -> None:
         "assert transcription_engine('stub')(EngineConfig('stub')).languages()"
     )
     assert not loaded(code, tmp_path) & NATIVE
+
+
+@pytest.mark.parametrize("prepared", [False, True])
+def test_a_host_loads_codecs_when_it_is_told_to(
+    prepared: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loads: list[str] = []
+    monkeypatch.setattr(work, "_load_encoders", lambda: loads.append("encoders"))
+    said: queue.Queue[Frame] = queue.Queue()
+    host = work.EngineHost(said.put)
+    opening = Opening("speech", EngineConfig("stub"), threads=1, depth=1)
+    host.handle(Frame("open", value=dump_opening(opening)))
+    assert said.get(timeout=10).op == "opened"
+    for _ in range(2 * prepared):
+        host.handle(Frame("prepare"))
+    host.close()
+    assert loads == ["encoders"] * prepared
+
+
+def test_codecs_are_loaded_when_the_application_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(Host, "prepare", lambda host: told.append(host.status.state))
+    runtime = LocalRuntime([Deployment("stub", "speech", EngineConfig("stub"))], inline=True)
+
+    async def test() -> None:
+        await runtime.open()
+        assert not told
+        await runtime.start()
+        await runtime.close()
+
+    asyncio.run(test())
+    assert told == ["ready"]
 
 
 def test_garbage_is_looked_for_again_after_loading() -> None:

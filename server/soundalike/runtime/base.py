@@ -100,7 +100,7 @@ class Runtime(Protocol):
     """Runs jobs on engines. Closing a returned generator cancels its job."""
 
     async def start(self) -> None:
-        """Open the engines that are to be preloaded.
+        """Open the engines that are to be preloaded, and have ready what first requests need.
 
         Raises:
             ServerError: one of them cannot be opened.

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from pydantic import TypeAdapter
 
-Orders = Literal["open", "run", "credit", "cancel", "ping"]
+Orders = Literal["open", "prepare", "run", "credit", "cancel", "ping"]
 Answers = Literal["opened", "taken", "waits", "item", "done", "failed", "pong"]
 
 WINDOW = 256 * 1024
@@ -50,7 +50,8 @@ class BrokenFrameError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One message. To a host: open, run, credit, cancel, ping. From it: opened, taken (an engine
+    """One message. To a host: open, prepare (load codecs, for which the first job would else wait),
+    run, credit, cancel, ping. From it: opened, taken (an engine
     begins with a job), waits (it has to wait in line once more, until it is taken again), item,
     done, failed, pong (for how many pings its slowest job is stuck).
 

@@ -49,7 +49,7 @@ class Host:
             deployment,
             watched(open_link, deployment.id, stall_timeout) if stall_timeout else open_link,
             on_frame=self._receive,
-            on_open=self._rest,
+            on_open=self._opened,
             on_end=self._fail_jobs,
         )
         self._idle_unload = idle_unload
@@ -60,6 +60,7 @@ class Host:
         self._coming = 0
         """Requests that wait for the engine to open."""
         self._idle: asyncio.TimerHandle | None = None
+        self._prepared = False
         self._tally = Tally()
 
     @property
@@ -90,6 +91,11 @@ class Host:
             As `Lifetime.open`.
         """
         return await self._engine.open()
+
+    def prepare(self) -> None:
+        """Have codecs loaded whenever the engine has opened, ahead of the first job."""
+        self._prepared = True
+        self._engine.send(Frame("prepare"))
 
     async def capabilities(self) -> Capabilities:
         """What the engine can do, as it said when it was open last; opens it if it never was.
@@ -181,6 +187,11 @@ class Host:
         finally:
             self._coming -= 1
             self._rest()
+
+    def _opened(self) -> None:
+        if self._prepared:
+            self.prepare()
+        self._rest()
 
     def _receive(self, frame: Frame) -> None:
         if job := self._jobs.get(frame.job):

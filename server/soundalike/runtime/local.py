@@ -51,8 +51,20 @@ class LocalRuntime:
             if deployment.preload:
                 self._preloaded.append(host)
 
-    async def start(self) -> None:
+    async def open(self) -> None:
+        """Open the engines that are to be preloaded, as `start` does; codecs are left until then.
+
+        Raises:
+            As `start`.
+        """
         await asyncio.gather(*(host.open() for host in self._preloaded))
+
+    async def start(self) -> None:
+        try:
+            await self.open()
+        finally:  # what failed is tried again
+            for host in self._hosts.values():
+                host.prepare()
 
     async def speak(self, model: str, job: SpeechJob) -> AsyncGenerator[bytes]:
         async with aclosing(self._hosts["speech", model].run(job)) as frames:

@@ -5,6 +5,7 @@ come and go differs.
 """
 
 import logging
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -51,11 +52,15 @@ class EngineHost:
         self._uploads = upload_decoder(confined=confined)
         self._returning = Returning()
         self._lanes: Lanes | None = None
+        self._load_codecs: Callable[[], None] = _load_encoders
+        self._preparing: threading.Thread | None = None
 
     def handle(self, frame: Frame) -> None:
         """Act on one frame. Never blocks on an engine."""
         if frame.op == "open":
             self._open(load_opening(frame.value))
+        elif frame.op == "prepare":
+            self._prepare()
         elif frame.op == "ping":
             self._emit(Frame("pong", value=self._lanes.look() if self._lanes else 0))
             self._returning.now_and_then()
@@ -70,6 +75,8 @@ class EngineHost:
     def close(self) -> None:
         if self._lanes is not None:
             self._lanes.close()
+        if self._preparing is not None:
+            self._preparing.join()
 
     def leave(self) -> None:
         """Before the process ends, without waiting for steps under way: end what it has started,
@@ -82,15 +89,11 @@ class EngineHost:
             "transcription": open_transcription,
         }
         codecs = {"speech": _load_encoders, "transcription": self._uploads.start}
+        self._load_codecs = codecs[opening.kind]
 
         def open_work() -> tuple[Work, Callable[[], None]]:
             capabilities, work, engine = openers[opening.kind](opening.config, self._uploads)
             self._emit(Frame("opened", value=dump_capabilities(capabilities)))
-            # Before the first job, which would wait for them.
-            try:
-                codecs[opening.kind]()
-            except Exception:  # each job that needs them fails, and those alone
-                log.exception("codecs cannot be loaded")
             self._returning.give_all()  # what the loading took
 
             def close() -> None:
@@ -107,6 +110,20 @@ class EngineHost:
             late=_waits_for_its_upload,
             after_step=self._returning.after_step,
         )
+
+    def _prepare(self) -> None:
+        """Load codecs on a thread of its own: the engine may have jobs that need none."""
+
+        def load() -> None:
+            try:
+                self._load_codecs()
+            except Exception:  # each job that needs them fails, and those alone
+                log.exception("codecs cannot be loaded")
+            self._returning.give_all()
+
+        if self._preparing is None:
+            self._preparing = threading.Thread(target=load, name="codecs")
+            self._preparing.start()
 
 
 def _waits_for_its_upload(job: Job) -> bool:

@@ -52,6 +52,32 @@ def test_a_host_that_dies_while_it_loads_fails_those_who_wait_and_is_opened_anew
     asyncio.run(test())
 
 
+def test_codecs_are_loaded_after_each_opening(new_rig: Any) -> None:
+    async def test() -> None:
+        rig = new_rig()
+        rig.host.prepare()
+        for number in range(2):
+            opening = asyncio.create_task(rig.host.open())
+            await rig.settled()
+            assert rig.links[number].ops() == ["open"]
+            rig.links[number].say_opened()
+            await opening
+            assert rig.links[number].ops() == ["open", "prepare"]
+            rig.links[number].say(None)
+
+    asyncio.run(test())
+
+
+def test_codecs_are_loaded_at_once_where_the_engine_is_open(opened_rig: Any) -> None:
+    async def test() -> None:
+        async with opened_rig() as rig:
+            assert rig.links[0].ops() == ["open"]
+            rig.host.prepare()
+            assert rig.links[0].ops() == ["open", "prepare"]
+
+    asyncio.run(test())
+
+
 def test_a_client_that_goes_away_while_the_engine_loads_leaves_it_loading(new_rig: Any) -> None:
     async def test() -> None:
         rig = new_rig()
