@@ -17,7 +17,7 @@ from soundalike.audio.decode import decode
 from soundalike.audio.pcm import RECOGNITION_RATE, Samples
 from soundalike.engines.base import EngineConfig, TranscriptionJob
 from soundalike.engines.whisper import WhisperEngine
-from soundalike.engines.whisper.scoring import ScoringWhisper
+from soundalike.engines.whisper.scoring import ScoringWhisper, log_probability
 from soundalike.transcript import Delta, Detected, Segment, TranscriptionEvent
 
 SPOKEN = {
@@ -275,6 +275,7 @@ def test_log_probabilities_are_those_of_the_text(hear: Hear, name: str) -> None:
 
 
 START = ("<|startoftranscript|>", "<|en|>", "<|transcribe|>")
+END = "<|endoftext|>"
 
 
 def decoded(model: Any, audio: Samples, **options: Any) -> Any:
@@ -295,13 +296,18 @@ def test_log_probabilities_of_ctranslate2_are_the_decoder_s_own(
     engine = WhisperEngine(config)
     scoring = engine._scoring_model
     assert isinstance(scoring.model, ScoringWhisper)
-    result = decoded(scoring, speech("jfk.flac"), beam_size=1, return_scores=True)
-    tokens = result.sequences_ids[0]
+    options = {"beam_size": 1, "return_scores": True}
+    scored = decoded(scoring, speech("jfk.flac"), **options)
+    plain = decoded(engine._model, speech("jfk.flac"), return_logits_vocab=True, **options)
+    tokens = scored.sequences_ids[0]
+    assert tokens == plain.sequences_ids[0]
     # The decoder's sum has one more part, that of the end of the text.
+    end = log_probability(plain.logits[0][len(tokens)], scoring.hf_tokenizer.token_to_id(END))
     assert len(tokens) > 20
-    assert sum(token.logprob for token in tokens) == pytest.approx(
-        result.scores[0] * len(tokens), abs=0.1
+    assert sum(token.logprob for token in tokens) + end == pytest.approx(
+        plain.scores[0] * len(tokens), abs=0.01
     )
+    assert scored.scores == plain.scores
     job = replace(JOB, logprobs=True)
     (_, segment, *_) = engine.transcribe(job, speech("librivox-0880.wav"))
     engine.close()
