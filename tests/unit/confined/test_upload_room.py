@@ -22,6 +22,7 @@ def test_only_so_many_are_decoded_at_once(
     own: ConfinedDecoder, hours_of_silence: Path, wav: Any, decoding: Any, processes: Any
 ) -> None:
     own._places = Places(1)
+    own._places.long.reserve(1)  # else the first goes there as soon as it has turned out long
     first = decoding(lambda: own.decode(hours_of_silence))
     processes.busy(own.pid)
     waits = threading.Event()
