@@ -6,6 +6,7 @@ import queue
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -17,10 +18,18 @@ from soundalike.cli import main
 from soundalike.cli.loading import unbuilt, uncollected
 from soundalike.engines.base import EngineConfig
 from soundalike.engines.pyttsx3 import language
+from soundalike.engines.registry import Kind
 from soundalike.runtime import work
-from soundalike.runtime.base import Deployment
-from soundalike.runtime.frames import Frame, Opening, dump_opening
+from soundalike.runtime.base import Capabilities, Deployment
+from soundalike.runtime.frames import (
+    Frame,
+    Opening,
+    dump_capabilities,
+    dump_opening,
+    load_opening,
+)
 from soundalike.runtime.hosts import Host
+from soundalike.runtime.links import ThreadLink
 from soundalike.runtime.local import LocalRuntime
 
 NATIVE = {"av", "numpy", "ctranslate2", "faster_whisper", "onnxruntime", "pyttsx3", "py3langid"}
@@ -31,6 +40,9 @@ SELDOM_NEEDED = {
 
 FAR_SIDE = {"soundalike.runtime.work", "soundalike.runtime.lanes", "soundalike.audio.confined"}
 """What belongs to hosts, which are processes of their own."""
+
+Say = Callable[[Frame], None]
+"""Has a host say a frame."""
 
 
 def loaded(code: str, folder: Path) -> set[str]:
@@ -127,6 +139,54 @@ def test_codecs_are_loaded_when_the_application_starts(monkeypatch: pytest.Monke
 
     asyncio.run(test())
     assert told == ["ready"]
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> asyncio.Queue[tuple[Kind, Say]]:
+    """The links that are made, in their order, as who is to hear of them and what they are told."""
+    links: asyncio.Queue[tuple[Kind, Say]] = asyncio.Queue()
+
+    class Told(ThreadLink):
+        def send(self, frame: Frame) -> None:
+            if frame.op == "open":
+                links.put_nowait((load_opening(frame.value).kind, self._deliver))
+
+    monkeypatch.setattr(ThreadLink, "open", lambda receive: asyncio.sleep(0, Told(receive)))
+    return links
+
+
+def test_engines_open_one_after_the_other_until_the_application_starts(
+    opened: asyncio.Queue[tuple[Kind, Say]],
+) -> None:
+    told = Frame("opened", value=dump_capabilities(Capabilities(("en",))))
+    kinds: tuple[Kind, ...] = ("speech", "transcription")
+    of_both = [Deployment("stub", kind, EngineConfig("stub")) for kind in kinds]
+
+    async def test() -> None:
+        runtime = LocalRuntime(of_both, inline=True)
+        opening = asyncio.create_task(runtime.open())
+        kind, say = await opened.get()
+        await asyncio.sleep(0)
+        assert (kind, opened.empty()) == ("transcription", True)
+        say(told)
+        kind, say = await opened.get()
+        assert kind == "speech"
+        say(told)
+        await opening
+        await runtime.close()
+
+        runtime = LocalRuntime(of_both, inline=True)
+        opening = asyncio.create_task(runtime.open())
+        starting = asyncio.create_task(runtime.start())
+        links = dict([await opened.get(), await opened.get()])
+        for say in links.values():
+            say(told)
+        await asyncio.gather(opening, starting)
+        await runtime.close()
+        assert links.keys() == set(kinds)
+        assert opened.empty()
+
+    asyncio.run(test())
 
 
 def test_garbage_is_looked_for_again_after_loading() -> None:

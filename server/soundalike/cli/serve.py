@@ -141,9 +141,9 @@ async def _serve(settings: Settings, listening: socket.socket, folder: Path) -> 
     models = served_models(settings)
     runtime = local_runtime(settings, models)
     starting = asyncio.create_task(runtime.open())
-    # The hosts get a moment to start; then they are told to open their engines, and do so in
-    # processes of their own, while this one loads the web stack in another thread. What the first
-    # requests need besides would hold that up, and so comes next, when the application starts.
+    # The first host gets a moment to start; then it is told to open its engine, and does so in a
+    # process of its own, while this one loads the web stack in another thread. All that the first
+    # requests need besides would hold that up, and so comes when the application starts, at once.
     await asyncio.sleep(0.01)
     await asyncio.to_thread(_load_web_stack)
     server = _web_server(settings, runtime, folder)

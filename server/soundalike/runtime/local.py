@@ -50,18 +50,23 @@ class LocalRuntime:
             self._hosts[deployment.kind, deployment.id] = host
             if deployment.preload:
                 self._preloaded.append(host)
+        # What listens comes first: its weights take the longest to load.
+        self._preloaded.sort(key=lambda host: host.status.kind == "speech")
 
     async def open(self) -> None:
-        """Open the engines that are to be preloaded, as `start` does; codecs are left until then.
+        """Open the engines that are to be preloaded, one after the other: whoever does not wait
+        for `start` loads something meanwhile, and with all at once a machine of two cores would
+        take a part of them from that. Codecs are left until `start`.
 
         Raises:
             As `start`.
         """
-        await asyncio.gather(*(host.open() for host in self._preloaded))
+        for host in self._preloaded:
+            await host.open()
 
     async def start(self) -> None:
         try:
-            await self.open()
+            await asyncio.gather(*(host.open() for host in self._preloaded))
         finally:  # what failed is tried again
             for host in self._hosts.values():
                 host.prepare()
